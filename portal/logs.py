@@ -1,0 +1,50 @@
+"""Log lines as JSON, each with the id of the request it belongs to."""
+
+import json
+import logging
+import re
+import uuid
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
+from django.http import HttpRequest, HttpResponseBase
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+_ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_LONGEST = 4000
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line. JSON escapes control characters, so no text can forge a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage()[:_LONGEST],
+        }
+        if current := request_id.get():
+            line["request_id"] = current
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)[-_LONGEST:]
+        return json.dumps(line)
+
+
+class RequestIdMiddleware:
+    """Give each request an id (or keep the proxy's), and hand it back in X-Request-Id."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        offered = request.headers.get("X-Request-Id", "")
+        token = request_id.set(offered if _ACCEPTABLE.fullmatch(offered) else uuid.uuid4().hex)
+        try:
+            response = self.get_response(request)
+            response["X-Request-Id"] = request_id.get()
+        finally:
+            request_id.reset(token)
+        return response
