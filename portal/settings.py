@@ -78,6 +78,7 @@ SECURE_CSP = {
 REQUIRE_SECOND_FACTOR = env.flag("REQUIRE_SECOND_FACTOR")
 SIGN_IN_FAILURES = env.number("SIGN_IN_FAILURES", 5, minimum=1)
 SIGN_IN_WINDOW_MINUTES = env.number("SIGN_IN_WINDOW_MINUTES", 15, minimum=1)
+SESSION_IDLE_MINUTES = env.number("SESSION_IDLE_MINUTES", 30, minimum=1)
 
 # --- Applications ---------------------------------------------------------------------------
 
@@ -111,6 +112,7 @@ if env.flag("DEVELOPMENT_CHECKS"):
 
 MIDDLEWARE = [
     "portal.logs.RequestIdMiddleware",
+    "portal.monitoring.MonitoringMiddleware",
     "portal.inbox.cors.DoorHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "portal.csp.ContentSecurityPolicyMiddleware",
@@ -169,7 +171,12 @@ def _embedded_database() -> dict[str, Any]:
     from portal.database.embedded import EmbeddedServer
 
     server = EmbeddedServer(VAR / "postgres")
-    return {"HOST": str(server.socket_dir), "NAME": "greenroom", "USER": "greenroom"}
+    return {
+        "ENGINE": "portal.database.backend",
+        "HOST": str(server.socket_dir),
+        "NAME": "greenroom",
+        "USER": "greenroom",
+    }
 
 
 DATABASES = {
@@ -216,7 +223,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = VAR / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "portal.staticfiles.StaticFilesStorage"},
 }
 
 # --- API ------------------------------------------------------------------------------------
@@ -264,6 +271,11 @@ Q_CLUSTER = {
     "save_limit_per": "func",
 }
 
+# --- The web server -------------------------------------------------------------------------
+
+WEB_PROCESSES = env.number("WEB_PROCESSES", 2, minimum=1)
+WEB_THREADS = env.number("WEB_THREADS", 8, minimum=1)
+
 # --- Doors and the inbox --------------------------------------------------------------------
 
 # The original's POST /meetingevents without a key. Open to everybody: off unless asked for.
@@ -303,6 +315,8 @@ LOGGING = {
     "loggers": {
         "django.server": {"handlers": ["console"], "propagate": False},
         "django.security.DisallowedHost": {"handlers": [], "propagate": False},
+        "django-q": {"level": "WARNING"},  # it tells of every task
+        "waitress": {"level": "WARNING"},  # it tells of every client that hangs up
     },
 }
 

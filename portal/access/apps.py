@@ -1,7 +1,16 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class AccessConfig(AppConfig):
     name = "portal.access"
     label = "access"
     verbose_name = "Access"
+
+    def ready(self) -> None:
+        from portal.access import openapi  # noqa: F401 - registers itself with drf-spectacular
+        from portal.access.pages import register_pages
+        from portal.access.roles import sync_roles
+
+        post_migrate.connect(sync_roles, dispatch_uid="portal.access.roles")
+        register_pages()

@@ -1,0 +1,35 @@
+"""The dashboard of meetings: `read` gives its figures, and nothing else asks for them.
+
+Today they are computed from the facts. Whatever computes them tomorrow keeps `read` as it is.
+"""
+
+from meetings import handlers, vocabulary
+from meetings.dashboard import queries
+from meetings.dashboard.shapes import ClientChoice, Dashboard
+from portal.timerange import TimeRange
+
+__all__ = ["ROWS_SHOWN", "ClientChoice", "Dashboard", "read"]
+
+ROWS_SHOWN = 8
+DEVICE_FAILURES = (vocabulary.AUDIO_FAILED, vocabulary.VIDEO_FAILED)
+
+
+def read(period: TimeRange, clients: ClientChoice) -> Dashboard:
+    """All figures of one period and the clients chosen, in a fixed number of queries (ten)."""
+    now, before = queries.totals(period, clients)
+    return Dashboard(
+        period=period,
+        clients=clients,
+        now=now,
+        before=before,
+        live=queries.live(),
+        freshness=queries.freshness(list(handlers.READERS)),
+        trend=queries.trend(period, clients),
+        start_durations=queries.start_durations(period, clients),
+        shares=queries.shares(period, clients),
+        join_failures=queries.newest(
+            [vocabulary.JOIN_FAILED], period, clients, most=ROWS_SHOWN
+        ),
+        drops=queries.newest([vocabulary.DROPPED], period, clients, most=ROWS_SHOWN),
+        device_failures=queries.newest(DEVICE_FAILURES, period, clients, most=ROWS_SHOWN),
+    )

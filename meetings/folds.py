@@ -1,0 +1,127 @@
+"""Folding facts into the state of attendees and meetings.
+
+Each fold is computed anew from all facts of what a batch touched, so the order and the number of
+deliveries cannot matter, and a late event corrects what it should.
+"""
+
+from collections.abc import Sequence
+
+from django.db import connection
+
+from meetings.facts import Written
+from meetings.models import Meeting
+
+_ATTENDEES = """
+    WITH marks AS (
+        SELECT e.attendee_id,
+            min(e.happened_at) AS first_event_at,
+            max(e.happened_at) AS last_event_at,
+            min(e.happened_at) FILTER (WHERE n.value = 'meetingStartRequested') AS requested_at,
+            min(e.happened_at) FILTER (WHERE n.value = 'meetingStartSucceeded') AS joined_at,
+            max(e.happened_at) FILTER (
+                WHERE n.value IN ('meetingStartSucceeded', 'meetingReconnected')) AS in_since,
+            max(e.happened_at) FILTER (WHERE n.value = 'meetingEnded') AS left_at,
+            max(e.happened_at) FILTER (WHERE n.value = 'meetingFailed') AS dropped_at,
+            count(*) AS event_count,
+            count(*) FILTER (WHERE n.value = 'meetingStartFailed') AS join_failures,
+            count(*) FILTER (WHERE n.value = 'meetingFailed') AS drops,
+            count(*) FILTER (WHERE n.value = 'audioInputFailed') AS audio_failures,
+            count(*) FILTER (WHERE n.value = 'videoInputFailed') AS video_failures,
+            count(*) FILTER (WHERE n.value = 'meetingReconnected') AS reconnects,
+            max(e.client_ms - (extract(epoch FROM e.received_at) * 1000)::bigint)
+                FILTER (WHERE e.skewed AND abs(e.client_ms) < 10 ^ 15) AS clock_offset_ms,
+            (array_agg(e.client_id ORDER BY (c.sdk_name <> '') DESC, e.happened_at DESC,
+                e.fullness DESC, e.client_id DESC))[1] AS client_id
+        FROM meetings_clientevent e
+        JOIN meetings_eventname n ON n.id = e.name_id
+        JOIN meetings_client c ON c.id = e.client_id
+        WHERE e.attendee_id = ANY(%s)
+        GROUP BY e.attendee_id
+    )
+    UPDATE meetings_attendee a SET
+        first_event_at = m.first_event_at,
+        last_event_at = m.last_event_at,
+        requested_at = m.requested_at,
+        joined_at = m.joined_at,
+        left_at = CASE WHEN m.in_since > GREATEST(m.left_at, m.dropped_at) THEN NULL
+            ELSE GREATEST(m.left_at, m.dropped_at) END,
+        event_count = m.event_count,
+        join_failure_count = m.join_failures,
+        drop_count = m.drops,
+        audio_failure_count = m.audio_failures,
+        video_failure_count = m.video_failures,
+        reconnect_count = m.reconnects,
+        clock_offset_ms = m.clock_offset_ms,
+        client_id = m.client_id,
+        outcome = CASE
+            WHEN COALESCE(m.in_since, m.left_at, m.dropped_at) IS NULL THEN
+                CASE WHEN m.join_failures > 0 THEN 'failed'
+                     WHEN m.requested_at IS NOT NULL THEN 'asked'
+                     ELSE 'unknown' END
+            WHEN COALESCE(m.in_since > GREATEST(m.left_at, m.dropped_at),
+                          m.left_at IS NULL AND m.dropped_at IS NULL) THEN 'present'
+            WHEN m.dropped_at >= COALESCE(m.left_at, m.dropped_at) THEN 'dropped'
+            ELSE 'left' END
+    FROM marks m WHERE a.id = m.attendee_id
+"""
+
+_MEETINGS = """
+    WITH people AS (
+        SELECT a.meeting_id,
+            min(a.first_event_at) AS first_event_at,
+            max(a.last_event_at) AS last_event_at,
+            min(a.joined_at) AS started_at,
+            max(a.left_at) AS ended_at,
+            count(*) FILTER (WHERE NOT a.is_bot) AS attendees,
+            count(*) FILTER (WHERE a.is_bot) AS bots,
+            count(*) FILTER (WHERE NOT a.is_bot AND a.joined_at IS NOT NULL) AS joined,
+            count(*) FILTER (WHERE NOT a.is_bot AND a.outcome = 'present') AS present,
+            count(*) FILTER (WHERE NOT a.is_bot AND a.outcome = 'failed') AS failed,
+            count(*) FILTER (WHERE NOT a.is_bot AND a.drop_count > 0) AS dropped,
+            count(*) FILTER (WHERE NOT a.is_bot
+                AND a.audio_failure_count + a.video_failure_count > 0) AS device_failed
+        FROM meetings_attendee a WHERE a.meeting_id = ANY(%s) GROUP BY a.meeting_id
+    )
+    UPDATE meetings_meeting m SET
+        first_event_at = p.first_event_at,
+        last_event_at = p.last_event_at,
+        started_at = p.started_at,
+        ended_at = CASE WHEN p.present = 0 THEN p.ended_at END,
+        attendee_count = p.attendees,
+        bot_count = p.bots,
+        joined_count = p.joined,
+        present_count = p.present,
+        failed_count = p.failed,
+        dropped_count = p.dropped,
+        device_failed_count = p.device_failed
+    FROM people p WHERE m.id = p.meeting_id
+"""
+
+_LEARN = """
+    UPDATE meetings_meeting m
+    SET external_meeting_id = GREATEST(m.external_meeting_id, new.value)
+    FROM unnest(%s::bigint[], %s::text[]) AS new (id, value)
+    WHERE m.id = new.id AND m.external_meeting_id < new.value
+"""
+
+
+def fold(written: Written) -> None:
+    """Bring attendees and meetings up to their facts. Part of the drain's transaction."""
+    fold_attendees(written.attendee_ids)
+    fold_meetings(written.meeting_ids, learned=written.external_meeting_ids)
+
+
+def fold_attendees(attendee_ids: Sequence[int]) -> None:
+    """The caller holds the attendees' locks (`facts.write` takes them)."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ATTENDEES, [list(attendee_ids)])
+
+
+def fold_meetings(meeting_ids: Sequence[int], *, learned: dict[int, str] | None = None) -> None:
+    """Locks the meetings first: the statement after the lock sees what others committed."""
+    locked = Meeting.objects.select_for_update(no_key=True).filter(pk__in=meeting_ids)
+    list(locked.order_by("pk").values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        if learned:
+            cursor.execute(_LEARN, [list(learned), list(learned.values())])
+        cursor.execute(_MEETINGS, [list(meeting_ids)])

@@ -1,0 +1,217 @@
+"""The dashboard of meetings: how joining goes, for whom it does not, and with which clients."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from meetings import dashboard, vocabulary
+from meetings.dashboard import ClientChoice, Dashboard, queries
+from meetings.dashboard.shapes import Choices, Share
+from meetings.pages import clients, event_tables, links
+from meetings.pages.filter_form import Choice, Option, chips
+from meetings.pages.tiles import staleness, tiles
+from portal.admin import render_page
+from portal.charts.bars import Bar, bars
+from portal.charts.frame import Series
+from portal.charts.line import line
+from portal.charts.pie import Slice, pie
+from portal.pieces import Table
+from portal.timerange import TimeRange
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A table of the newest rows, how many there are, and where all of them stand."""
+
+    title: str
+    table: Table
+    total: int
+    url: str
+    nothing: str
+
+
+def dashboard_page(request: HttpRequest) -> HttpResponse:
+    period = TimeRange.of(request)
+    chosen = ClientChoice.of(request.GET)
+    board = dashboard.read(period, chosen)
+    return render_page(
+        request,
+        "meetings/dashboard.html",
+        title="Meetings",
+        board=board,
+        stale=staleness(board.freshness),
+        tiles=tiles(board),
+        charts=_charts(board),
+        tables=_tables(board),
+        chips=chips(request.GET, chosen.query),
+        clear_url=links.dashboard(period, ClientChoice()),
+        choices=_choices(queries.choices(), chosen),
+        curl=curl(request),
+    )
+
+
+def curl(request: HttpRequest) -> str:
+    """How to send a first event."""
+    door = request.build_absolute_uri(reverse("door-events", args=["KEY"]))
+    event = (
+        '[{"name":"meetingStartRequested","attributes":{"meetingId":"m-1","attendeeId":"a-1",'
+        '"timestampMs":\'$(date +%s000)\',"sdkName":"amazon-chime-sdk-js"}}]'
+    )
+    return f"curl -d '{event}' {door.replace('KEY', '<ingest key>')}"
+
+
+def _charts(board: Dashboard) -> dict[str, str]:
+    durations = board.start_durations
+    wide = [one for one in durations.by_sdk]
+    return {
+        "success": line(
+            "Join success",
+            board.trend.moments,
+            [Series("Join success", board.trend.course("join_success"), "accent")],
+            unit="%",
+            target=settings.JOIN_SUCCESS_TARGET,
+        ),
+        "p50": line(
+            "Meeting start duration, p50",
+            durations.moments,
+            [Series(clients.sdk(one.sdk), _in_seconds(one.p50_ms)) for one in wide],
+            unit="s",
+        ),
+        "p95": line(
+            "Meeting start duration, p95",
+            durations.moments,
+            [Series(clients.sdk(one.sdk), _in_seconds(one.p95_ms)) for one in wide],
+            unit="s",
+        ),
+        "platforms": pie(
+            "SDK platforms",
+            [
+                Slice(clients.sdk(one.name), one.requested, _attempts(board, sdk=one.name))
+                for one in board.shares.sdks
+            ],
+        ),
+        "versions": _bars(
+            board,
+            "SDK versions",
+            [
+                (one, clients.sdk(one.name, one.version), {"sdk": one.name, "sdk_version": one.version})
+                for one in board.shares.versions
+            ],
+        ),
+        "browsers": _bars(
+            board,
+            "Top 10 browsers (JavaScript)",
+            [
+                (
+                    one,
+                    clients.browser(one.name, one.version),
+                    {"platform": "JavaScript", "browser": one.name, "browser_major": one.version},
+                )
+                for one in board.shares.browsers
+            ],
+        ),
+        "systems": _bars(
+            board,
+            "Top 10 operating systems",
+            [(one, clients.system(one.name), {"os": one.name}) for one in board.shares.systems],
+        ),
+    }
+
+
+def _bars(
+    board: Dashboard, title: str, rows: Sequence[tuple[Share, str, dict[str, str]]]
+) -> str:
+    return bars(
+        title,
+        [
+            Bar(label, one.requested, _attempts(board, **filters), note=_trouble(one), tone=_tone(one))
+            for one, label, filters in rows
+        ],
+        total=board.now.requested.times,
+    )
+
+
+def _trouble(share: Share) -> str:
+    """Which kind of client fails is what the list is read for."""
+    decided = share.succeeded + share.failed
+    return f"{share.failed} of {decided} could not join" if share.failed else ""
+
+
+def _tone(share: Share) -> str:
+    """Marked only where failures are more than chance: twice what the target allows, and several."""
+    decided = share.succeeded + share.failed
+    allowed = (1 - settings.JOIN_SUCCESS_TARGET) * decided * 2
+    return "bad" if share.failed >= 3 and share.failed > allowed else "accent"
+
+
+def _attempts(board: Dashboard, **filters: str) -> str:
+    """The list of attempts to join of such clients."""
+    told = {name: links.told(value) for name, value in filters.items()}
+    return links.events(
+        board.period,
+        ClientChoice(**{**board.clients.query, **told}),
+        name=vocabulary.JOIN_REQUESTED,
+    )
+
+
+def _in_seconds(values: Sequence[float | None]) -> list[float | None]:
+    return [None if value is None else value / 1000 for value in values]
+
+
+def _tables(board: Dashboard) -> list[Rows]:
+    now = board.now
+    return [
+        Rows(
+            "Meeting join failures",
+            event_tables.join_failures(board.join_failures),
+            now.failed.times,
+            links.events(board.period, board.clients, name=vocabulary.JOIN_FAILED),
+            "Nobody failed to join.",
+        ),
+        Rows(
+            "Dropped attendees",
+            event_tables.drops(board.drops),
+            now.dropped.times,
+            links.events(board.period, board.clients, name=vocabulary.DROPPED),
+            "Nobody dropped out.",
+        ),
+        Rows(
+            "Audio and video input failures",
+            event_tables.device_failures(board.device_failures),
+            now.audio_failed.times + now.video_failed.times,
+            links.events(board.period, board.clients, name=dashboard.DEVICE_FAILURES),
+            "No microphone or camera failed.",
+        ),
+    ]
+
+
+def _choices(offered: Choices, chosen: ClientChoice) -> list[Choice]:
+    return [
+        Choice("sdk", "SDK", [Option(name, clients.sdk(name)) for name in offered.sdks], chosen.sdk),
+        Choice(
+            "sdk_version",
+            "SDK version",
+            [Option(version, version) for version in offered.versions],
+            chosen.sdk_version,
+        ),
+        Choice(
+            "browser",
+            "Browser",
+            [Option(name, name) for name in dict.fromkeys(name for name, _ in offered.browsers)],
+            chosen.browser,
+        ),
+        Choice(
+            "browser_major",
+            "Browser version",
+            [
+                Option(major, f"{name} {major}" if not chosen.browser else major)
+                for name, major in offered.browsers
+                if major and chosen.browser in {"", name}
+            ],
+            chosen.browser_major,
+        ),
+        Choice("os", "System", [Option(name, name) for name in offered.systems], chosen.os),
+    ]

@@ -1,0 +1,175 @@
+"""Tables of client events: the three of the dashboard, and the plain list."""
+
+from collections.abc import Iterable, Sequence
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from meetings import vocabulary, wording
+from meetings.models import Attendee, ClientEvent
+from meetings.pages import clients
+from portal.pieces import Column, Row, State, Table
+from portal.templatetags.timetags import at, when
+
+_WHO = (Column("Attendee"), Column("When"))
+_WITH = (Column("SDK"), Column("System"), Column("Browser"))
+
+
+def event_url(event: ClientEvent) -> str:
+    """The event's place on its attendee's page."""
+    return f"{event.attendee.get_absolute_url()}#event-{event.pk}"
+
+
+def join_failures(events: Iterable[ClientEvent]) -> Table:
+    """As the original's "Meeting join failures", with the cause in plain words."""
+    columns = [
+        *_WHO,
+        Column("Why"),
+        *_WITH,
+        Column("Signalling", "duration"),
+        Column("Retries", "number"),
+    ]
+    rows = [
+        _row(event, why(event), *_client(event), _seconds(event.signaling_open_ms), event.retry_count)
+        for event in events
+    ]
+    return Table("Meeting join failures", columns, rows)
+
+
+def drops(events: Iterable[ClientEvent]) -> Table:
+    """As the original's "Dropped attendees"."""
+    columns = [
+        *_WHO,
+        Column("Why"),
+        *_WITH,
+        Column("In the meeting", "duration"),
+        Column("Retries", "number"),
+        Column("Poor connections", "number"),
+    ]
+    rows = [
+        _row(
+            event,
+            why(event),
+            *_client(event),
+            _seconds(event.meeting_duration_ms),
+            event.retry_count,
+            event.poor_connection_count,
+        )
+        for event in events
+    ]
+    return Table("Dropped attendees", columns, rows)
+
+
+def device_failures(events: Iterable[ClientEvent]) -> Table:
+    """As the original's "Audio and video input failures"; iOS and Android tell reasons here too."""
+    columns = [*_WHO, Column("Device"), Column("Why"), *_WITH]
+    rows = [_row(event, device(event), why(event), *_client(event)) for event in events]
+    return Table("Audio and video input failures", columns, rows)
+
+
+def listed(events: Iterable[ClientEvent]) -> Table:
+    """Any events, newest first."""
+    columns = [
+        Column("Attendee"),
+        Column("Event"),
+        Column("When"),
+        Column("Meeting"),
+        *_WITH,
+    ]
+    rows = [
+        Row(
+            [
+                _person(event.attendee),
+                what(event),
+                moment(event),
+                format_html(
+                    '<a href="{}" dir="auto">{}</a>', event.meeting.get_absolute_url(), event.meeting
+                ),
+                *_client(event),
+            ],
+            url=event_url(event),
+            state=state_of(event),
+        )
+        for event in events
+    ]
+    return Table("Client events", columns, rows)
+
+
+def state_of(event: ClientEvent) -> State:
+    """How bad the event is for the person."""
+    name = event.name.value
+    if name in vocabulary.FAILED:
+        return "bad"
+    if name in vocabulary.DISTURBED:
+        return "warn"
+    return "info"
+
+
+def what(event: ClientEvent) -> SafeString:
+    """The event in plain words with its cause if it failed, and the client's own words small."""
+    name = event.name.value
+    if name in vocabulary.FAILED:
+        return why(event)
+    return _two_lines(wording.event_label(name), name)
+
+
+def why(event: ClientEvent) -> SafeString:
+    explanation = wording.explain(
+        event.name.value, event.status.value if event.status else "", event.reason
+    )
+    return _two_lines(explanation.title, _shortened(explanation.technical))
+
+
+def device(event: ClientEvent) -> str:
+    return "Microphone" if event.name.value == vocabulary.AUDIO_FAILED else "Camera"
+
+
+def moment(event: ClientEvent) -> SafeString | str:
+    """How long ago; a time that is ours instead of the client's says so."""
+    shown = when(event.happened_at)
+    if not event.skewed:
+        return shown
+    return format_html('{} <small class="flag" title="{}">our clock</small>', shown, _OUR_CLOCK)
+
+
+_OUR_CLOCK = "The client's clock cannot be right, so this is when we received the event."
+
+
+def _row(event: ClientEvent, *cells: object) -> Row:
+    return Row(
+        [_person(event.attendee), _exact(event), *cells],
+        url=event_url(event),
+        state=state_of(event),
+    )
+
+
+def _exact(event: ClientEvent) -> SafeString:
+    """Both: how long ago for the eye, exactly when for the ticket."""
+    return format_html("{}<small>{}</small>", moment(event), at(event.happened_at))
+
+
+def _person(attendee: Attendee) -> str:
+    return attendee.person
+
+
+def _client(event: ClientEvent) -> Sequence[str]:
+    return (
+        clients.sdk_of(event.client),
+        clients.system_of(event.client),
+        clients.browser_of(event.client),
+    )
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
+
+
+def _two_lines(plain: str, technical: str) -> SafeString:
+    if not technical or technical == plain:
+        return format_html("{}", plain)
+    return format_html('{}<small class="technical" dir="auto">{}</small>', plain, technical)
+
+
+def _shortened(text: str, longest: int = 110) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -1,0 +1,161 @@
+"""The dashboard's figures as tiles: each says how it stands, since when, and where its rows are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from meetings import vocabulary
+from meetings.dashboard import Dashboard
+from meetings.dashboard.shapes import Freshness, Period, Tally
+from meetings.pages import links
+from portal import figures
+from portal.pieces import State
+
+_LATE = timedelta(seconds=30)  # the drain needs a second; more than this is worth a word
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """What {% tile %} draws."""
+
+    label: str
+    value: float | None
+    href: str
+    unit: str = ""
+    before: float | None = None
+    better: str = ""
+    spark: Sequence[float | None] = ()
+    as_of: datetime | None = None
+    stale: str = ""
+    state: State | str = ""
+    note: str = ""
+
+
+def tiles(board: Dashboard) -> list[Tile]:
+    return [
+        _join_success(board),
+        _shut_out(board),
+        _tally(board, "Dropped out", "dropped", vocabulary.DROPPED),
+        _tally(board, "Microphone failed", "audio_failed", vocabulary.AUDIO_FAILED),
+        _tally(board, "Camera failed", "video_failed", vocabulary.VIDEO_FAILED),
+        _time_to_join(board, "Time to join, typical", "start_p50_ms", "half of all joins"),
+        _time_to_join(board, "Time to join, slow", "start_p95_ms", "95 of 100 joins"),
+        _live(board),
+    ]
+
+
+def staleness(freshness: Freshness) -> str:
+    """Why figures may be old; nothing if they are not."""
+    if freshness.last_received_at is None:
+        return "No client event has ever come in"
+    if freshness.behind > _LATE:
+        return f"Events of the last {figures.duration(freshness.behind)} are not counted yet"
+    return ""
+
+
+def _known(period: Period, value: float | None) -> float | None:
+    """A figure of a period in which nothing was heard is unknown, not zero."""
+    return None if period.is_empty else value
+
+
+def _join_success(board: Dashboard) -> Tile:
+    now, target = board.now, settings.JOIN_SUCCESS_TARGET
+    rate = now.join_success
+    state: State = "unknown" if rate is None else "ok" if rate >= target else "bad"
+    note = f"target {figures.percent(target)}"
+    if now.decided:
+        counted = f"{now.succeeded.times:,} of {now.decided:,} attempts"
+        note = f"{counted} · {note}"
+    return Tile(
+        "Join success",
+        rate,
+        links.events(
+            board.period, board.clients, name=[vocabulary.JOIN_SUCCEEDED, vocabulary.JOIN_FAILED]
+        ),
+        unit="%",
+        before=board.before.join_success,
+        better="up",
+        spark=board.trend.course("join_success"),
+        as_of=board.freshness.as_of,
+        stale=staleness(board.freshness),
+        state=state,
+        note=note,
+    )
+
+
+def _shut_out(board: Dashboard) -> Tile:
+    now = board.now
+    attempts = now.failed.times
+    return Tile(
+        "Could not join",
+        _known(now, now.shut_out),
+        links.attendees(board.period, board.clients, outcome="failed"),
+        before=_known(board.before, board.before.shut_out),
+        better="down",
+        spark=board.trend.course("failed"),
+        as_of=board.freshness.as_of,
+        stale=staleness(board.freshness),
+        state=_count_state(now, now.shut_out, "bad"),
+        note=f"{_people(now.shut_out)} · {attempts:,} failed {_plural(attempts, 'attempt')}",
+    )
+
+
+def _tally(board: Dashboard, label: str, name: str, event: str) -> Tile:
+    tally: Tally = getattr(board.now, name)
+    before: Tally = getattr(board.before, name)
+    return Tile(
+        label,
+        _known(board.now, tally.times),
+        links.events(board.period, board.clients, name=event),
+        before=_known(board.before, before.times),
+        better="down",
+        spark=board.trend.course(name),
+        as_of=board.freshness.as_of,
+        stale=staleness(board.freshness),
+        state=_count_state(board.now, tally.times, "warn"),
+        note=_people(tally.people) if tally.times else "",
+    )
+
+
+def _time_to_join(board: Dashboard, label: str, name: str, note: str) -> Tile:
+    now: float | None = getattr(board.now, name)
+    before: float | None = getattr(board.before, name)
+    return Tile(
+        label,
+        None if now is None else now / 1000,
+        links.events(board.period, board.clients, name=vocabulary.JOIN_SUCCEEDED),
+        unit="s",
+        before=None if before is None else before / 1000,
+        better="down",
+        spark=board.trend.course(name),
+        as_of=board.freshness.as_of,
+        stale=staleness(board.freshness),
+        note=f"{'p50' if name == 'start_p50_ms' else 'p95'}: {note} took at most this",
+    )
+
+
+def _live(board: Dashboard) -> Tile:
+    return Tile(
+        "Meetings now",
+        board.live.meetings,
+        links.meetings(live="1", range="24h"),
+        as_of=board.freshness.as_of,
+        stale=staleness(board.freshness),
+        note=f"{_people(board.live.people)} in them",
+    )
+
+
+def _count_state(period: Period, count: int, trouble: State) -> State:
+    if period.is_empty:
+        return "unknown"
+    return trouble if count else "ok"
+
+
+def _people(count: int) -> str:
+    return f"{count:,} {'person' if count == 1 else 'people'}"
+
+
+def _plural(count: int, word: str) -> str:
+    return word if count == 1 else f"{word}s"

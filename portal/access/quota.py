@@ -1,0 +1,95 @@
+"""Quotas of keys: exact over all processes, at a fraction of a statement a request.
+
+A process borrows a chunk of the minute's quota from the database and hands it out from memory.
+What it has borrowed and not used when the minute ends is lost; no minute ever grants more than
+the quota. Minutes are those of the local clock.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+
+from django.db import connection
+
+from portal.access.models import ApiKey
+
+_CHUNKS = 100
+_REMEMBERED = 10_000
+
+# Grants the chunk whole or not at all, however many processes ask at the same moment.
+_BORROW = """
+    INSERT INTO access_quotawindow AS w (key_id, minute, used)
+    SELECT %(key)s, %(minute)s, %(chunk)s WHERE %(chunk)s <= %(limit)s
+    ON CONFLICT (key_id, minute) DO UPDATE SET used = w.used + excluded.used
+    WHERE w.used + excluded.used <= %(limit)s
+    RETURNING used
+"""
+
+
+@dataclass(slots=True)
+class _Lease:
+    minute: int
+    limit: int
+    left: int = 0
+    refused: int | None = None  # this much was not to be had any more: do not ask again
+
+
+_leases: dict[str, _Lease] = {}
+_lock = threading.Lock()
+
+
+def take_quota(key: ApiKey, amount: int = 1) -> int:
+    """Charge `amount` to the key: 0 if granted, else the seconds until it is worth asking again.
+
+    More than a minute's whole quota counts as the whole quota. Call it outside transactions: a
+    roll-back would give back to the database what this process has already handed out.
+    """
+    limit = key.quota_per_minute
+    if limit is None:
+        return 0
+    now = time.time()
+    minute, amount = int(now // 60), min(amount, limit)
+    while True:
+        missing = _take_from_lease(key.digest, minute, limit, amount)
+        if missing == 0:
+            return 0
+        if missing is None or not _borrow(key, minute, limit, missing):
+            return 60 - int(now % 60)
+
+
+def _take_from_lease(digest: str, minute: int, limit: int, amount: int) -> int | None:
+    """0 if the lease covered the amount; else how much is missing; None if there is no hope."""
+    with _lock:
+        lease = _lease(digest, minute, limit)
+        if lease.left >= amount:
+            lease.left -= amount
+            return 0
+        missing = amount - lease.left
+        return None if lease.refused is not None and missing >= lease.refused else missing
+
+
+def _borrow(key: ApiKey, minute: int, limit: int, missing: int) -> bool:
+    """Add a chunk to the lease, or just what is missing near the end of the quota."""
+    for chunk in sorted({missing, max(missing, limit // _CHUNKS)}, reverse=True):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _BORROW, {"key": key.pk, "minute": minute, "chunk": chunk, "limit": limit}
+            )
+            granted = cursor.fetchone() is not None
+        with _lock:
+            lease = _lease(key.digest, minute, limit)
+            if granted:
+                lease.left += chunk
+                return True
+    with _lock:
+        _lease(key.digest, minute, limit).refused = missing
+    return False
+
+
+def _lease(digest: str, minute: int, limit: int) -> _Lease:
+    lease = _leases.get(digest)
+    if lease is None or lease.minute != minute or lease.limit != limit:
+        if len(_leases) >= _REMEMBERED:
+            _leases.clear()
+        lease = _leases[digest] = _Lease(minute, limit)
+    return lease

@@ -1,0 +1,117 @@
+"""Lines over time."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from portal import moments as words
+from portal.charts import frame
+from portal.charts.frame import Series
+from portal.charts.scale import Ruler, round_top
+from portal.charts.sparkline import through
+from portal.figures import figure
+
+_WIDTH = 1000  # of the drawing's own units, stretched over the real width
+_TOP, _AXIS = 18, 22
+
+
+def line(
+    title: str,
+    moments: Sequence[datetime],
+    series: Sequence[Series],
+    *,
+    unit: str = "",
+    target: float | None = None,
+    height: int = 200,
+) -> SafeString:
+    """At most five series over the same moments, from zero up; None is a gap.
+
+    `target` draws a dashed line at that value. Units as in portal.figures.
+    """
+    series = list(series)[: frame.MOST_SERIES]
+    known = [value for one in series for value in one.values if value is not None]
+    if not known or len(moments) < 2:
+        return frame.no_data(title, "line")
+    ruler = Ruler(moments[0], moments[-1])
+    places = [ruler.place(moment) for moment in moments]
+    top = 1.0 if unit == "%" else round_top(known, least=target or 0)
+    content = format_html(
+        "{}{}{}{}",
+        frame.gridlines(top, unit, _TOP, height),
+        frame.time_axis(ruler.ticks(), _TOP + height + 16, _TOP),
+        _target(target, top, unit, height),
+        _paths(series, places, top, height),
+    )
+    drawing = frame.svg(
+        title, frame.spoken(series, unit), _TOP + height + _AXIS, content, "has-hover"
+    )
+    return frame.figure_element(
+        title,
+        drawing,
+        kind="line",
+        key=frame.key(series, unit),
+        twin=time_twin(title, moments, series, unit, places),
+    )
+
+
+def _paths(
+    series: Sequence[Series], places: Sequence[float], top: float, height: int
+) -> SafeString:
+    return format_html(
+        '<svg y="{}" width="100%" height="{}" viewBox="0 0 {} {}" preserveAspectRatio="none" '
+        'class="plot">{}</svg>',
+        _TOP,
+        height,
+        _WIDTH,
+        height,
+        format_html_join(
+            "",
+            '<path class="stroke {}" d="{}"/>',
+            (
+                (frame.ink(one, i), through(_points(one, places, top, height)))
+                for i, one in enumerate(series)
+            ),
+        ),
+    )
+
+
+def _points(
+    series: Series, places: Sequence[float], top: float, height: int
+) -> list[tuple[float, float | None]]:
+    return [
+        (place * _WIDTH, None if value is None else height * (1 - min(value, top) / top))
+        for place, value in zip(places, series.values, strict=True)
+    ]
+
+
+def _target(target: float | None, top: float, unit: str, height: int) -> SafeString | str:
+    if target is None:
+        return ""
+    y = _TOP + height * (1 - target / top)
+    return format_html(
+        '<line class="target" x1="0" x2="100%" y1="{0}" y2="{0}"/>'
+        '<text class="axis axis-end" x="100%" y="{1}">target {2}</text>',
+        f"{y:.1f}",
+        f"{y - 4:.1f}",
+        figure(target, unit),
+    )
+
+
+def time_twin(
+    title: str,
+    moments: Sequence[datetime],
+    series: Sequence[Series],
+    unit: str,
+    places: Sequence[float],
+) -> SafeString:
+    return frame.twin(
+        title,
+        ["Time", *(one.label for one in series)],
+        (
+            (words.absolute(moment), [figure(one.values[i], unit) for one in series])
+            for i, moment in enumerate(moments)
+        ),
+        places=places,
+    )

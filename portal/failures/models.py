@@ -1,0 +1,271 @@
+"""Failures (groups of occurrences that share a cause), who they hit, and how they are triaged."""
+
+from datetime import datetime
+from typing import Self
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.expressions import RawSQL
+from django.urls import reverse
+from django.utils import timezone
+
+from portal.failures.kinds import Kind, kind_of
+from portal.timerange import TimeRange
+
+
+class State(models.TextChoices):
+    OPEN = "open", "Open"
+    ACKNOWLEDGED = "acknowledged", "Acknowledged"
+    RESOLVED = "resolved", "Resolved"
+
+
+class FailureQuerySet(models.QuerySet["Failure"]):
+    def open(self) -> Self:
+        return self.filter(state=State.OPEN)
+
+    def muted(self, at: datetime | None = None) -> Self:
+        """Silenced for a while. They come back by themselves when the time is over."""
+        return self.exclude(state=State.RESOLVED).filter(muted_until__gt=at or timezone.now())
+
+    def audible(self, at: datetime | None = None) -> Self:
+        """Not muted at that moment."""
+        return self.filter(Q(muted_until=None) | Q(muted_until__lte=at or timezone.now()))
+
+    def needs_someone(self, at: datetime | None = None) -> Self:
+        """Open, not muted: nobody has said yet that they look after it."""
+        return self.open().audible(at)
+
+    def regressed(self) -> Self:
+        """Came back after somebody had resolved them."""
+        return self.filter(state=State.OPEN, regressed_at__isnull=False)
+
+    def matching(self, text: str) -> Self:
+        """All the words somewhere in title, reason or kind."""
+        rows = self
+        for word in text.split()[:8]:
+            rows = rows.filter(
+                Q(title__icontains=word) | Q(reason__icontains=word) | Q(kind__icontains=word)
+            )
+        return rows
+
+    def with_trend(self, period: TimeRange, most: int = 24) -> Self:
+        """Annotate ``trend``: occurrences in each of at most so many buckets of the period."""
+        starts = period.buckets(most)
+        return self.annotate(
+            trend=RawSQL(  # noqa: S611 - a constant statement; the moments are parameters
+                _TREND, [starts, period.start, period.end, len(starts)], ArrayField(_COUNT)
+            )
+        )
+
+
+_COUNT = models.IntegerField()
+_TREND = """
+    ARRAY(
+        SELECT coalesce(counted.number, 0)
+        FROM (
+            SELECT width_bucket(happened_at, %s::timestamptz[]) AS bucket,
+                   count(*)::integer AS number
+            FROM failures_occurrence
+            WHERE failure_id = failures_failure.id AND happened_at >= %s AND happened_at < %s
+            GROUP BY 1
+        ) AS counted
+        RIGHT JOIN generate_series(1, %s) AS buckets (bucket) USING (bucket)
+        ORDER BY bucket
+    )
+"""
+
+
+class Failure(models.Model):
+    """Everything that went wrong for the same reason, as one thing to look after.
+
+    Figures are a fold over the occurrences ever reported: any order gives the same.
+    ``title``, ``reason`` and ``last_version`` are those of the latest occurrence.
+    """
+
+    kind = models.CharField(max_length=64)
+    fingerprint = models.UUIDField(editable=False)
+    title = models.CharField(max_length=200)
+    reason = models.CharField(max_length=500, blank=True)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.OPEN)
+    muted_until = models.DateTimeField(null=True, blank=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="owned_failures",
+    )
+    # Kept when the failure comes back: later sightings are measured against it still.
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolved_in_version = models.CharField(max_length=64, blank=True)
+    regressed_at = models.DateTimeField(null=True, blank=True)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    last_key = models.UUIDField(editable=False)
+    last_version = models.CharField(max_length=64, blank=True)
+    occurrences = models.PositiveBigIntegerField(default=0)
+    people = models.PositiveBigIntegerField(default=0)
+    # Rises with each change of state, mute or owner; what a person saw is named by it.
+    revision = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = FailureQuerySet.as_manager()
+
+    trend: list[int]  # set by with_trend()
+
+    class Meta:
+        ordering = ["-last_seen_at", "-id"]
+        permissions = [("triage_failure", "Can triage failures")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["fingerprint"], name="failures_failure_fingerprint_unique"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=State.values), name="failures_failure_state_valid"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=State.RESOLVED) | Q(resolved_at__isnull=False),
+                name="failures_failure_resolved_has_moment",
+            ),
+            models.CheckConstraint(
+                condition=Q(first_seen_at__lte=F("last_seen_at")),
+                name="failures_failure_seen_in_order",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["state", "-last_seen_at", "-id"], name="failures_failure_state_last"
+            ),
+            models.Index(fields=["-last_seen_at", "-id"], name="failures_failure_last"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("admin:failure", args=[self.pk])
+
+    @property
+    def in_period(self) -> int:
+        """Occurrences in the period that with_trend() was given."""
+        return sum(self.trend)
+
+    @property
+    def about(self) -> Kind:
+        return kind_of(self.kind)
+
+    def is_muted(self, at: datetime | None = None) -> bool:
+        if self.state == State.RESOLVED or self.muted_until is None:
+            return False
+        return self.muted_until > (at or timezone.now())
+
+    @property
+    def is_regressed(self) -> bool:
+        return self.state == State.OPEN and self.regressed_at is not None
+
+    @property
+    def standing(self) -> str:
+        """The state as people see it: a muted failure is "muted", whatever lies beneath."""
+        return "muted" if self.is_muted() else self.state
+
+
+class Occurrence(models.Model):
+    """One time that the failure happened to somebody."""
+
+    failure = models.ForeignKey(
+        Failure, models.CASCADE, related_name="occurrence_set", db_index=False
+    )
+    key = models.UUIDField(editable=False)
+    happened_at = models.DateTimeField()
+    reported_at = models.DateTimeField(auto_now_add=True)
+    person = models.CharField(max_length=200, blank=True)
+    version = models.CharField(max_length=64, blank=True)
+    tags = models.JSONField(default=dict)
+    url = models.CharField(max_length=1000, blank=True)
+    detail = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-happened_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["key"], name="failures_occurrence_key_unique"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["failure", "-happened_at", "-id"], name="failures_occurrence_newest"
+            ),
+            models.Index(
+                fields=["version", "failure"],
+                condition=~Q(version=""),
+                name="failures_occurrence_version",
+            ),
+            BrinIndex(fields=["happened_at"], name="failures_occurrence_happened"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.happened_at:%Y-%m-%d %H:%M:%S} {self.person}".rstrip()
+
+
+class AffectedPerson(models.Model):
+    """Somebody whom the failure hit at least once. Rows here make the number of people exact."""
+
+    failure = models.ForeignKey(
+        Failure, models.CASCADE, related_name="affected_people", db_index=False
+    )
+    person = models.CharField(max_length=200)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["failure", "person"], name="failures_affectedperson_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.person
+
+
+class Action(models.TextChoices):
+    ACKNOWLEDGE = "acknowledge", "acknowledged"
+    RESOLVE = "resolve", "resolved"
+    REOPEN = "reopen", "reopened"
+    MUTE = "mute", "muted"
+    UNMUTE = "unmute", "unmuted"
+    ASSIGN = "assign", "assigned"
+    UNDO = "undo", "took back the last step"
+    NOTE = "note", "noted"
+    REGRESSION = "regression", "came back"
+
+
+class TriageNote(models.Model):
+    """One line of a failure's history. Rows are only ever added."""
+
+    failure = models.ForeignKey(Failure, models.CASCADE, related_name="notes", db_index=False)
+    at = models.DateTimeField(auto_now_add=True)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    # Stays readable when the person is gone, and names keys and the portal itself.
+    author_name = models.CharField(max_length=200)
+    action = models.CharField(max_length=16, choices=Action.choices)
+    from_state = models.CharField(max_length=16, blank=True)
+    to_state = models.CharField(max_length=16, blank=True)
+    text = models.TextField(blank=True)
+    # What the step changed, as it was before: undo puts it back.
+    before = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(action__in=Action.values), name="failures_triagenote_action_valid"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["failure", "-at", "-id"], name="failures_triagenote_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.author_name} {self.get_action_display()}"

@@ -1,0 +1,236 @@
+"""Fold sightings into failures: in bulk, in any order, any number of times."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from portal.failures.models import Action, Failure, Occurrence, State, TriageNote
+from portal.failures.sightings import Sighting
+from portal.failures.versions import is_older
+
+SYSTEM = "Greenroom"
+
+
+@dataclass(slots=True)
+class _Fold:
+    """What one batch changes about one failure."""
+
+    failure: Failure
+    new: list[Sighting] = field(default_factory=list)
+    people: int = 0
+
+    @property
+    def latest(self) -> Sighting:
+        return max(self.new, key=_age)
+
+    @property
+    def first_return(self) -> Sighting | None:
+        """The earliest sighting that shows the resolution did not hold."""
+        returns = [item for item in self.new if _defies_resolution(item, self.failure)]
+        return min(returns, key=_age, default=None)
+
+
+@transaction.atomic(savepoint=False)
+def report(sightings: Iterable[Sighting]) -> int:
+    """Store sightings and return how many were new.
+
+    At most seven statements, however many sightings. Joins the caller's transaction; call it
+    once in each, and late: the failures it touches stay locked until that transaction ends,
+    and two batches that lock in one order cannot wait for each other in a circle.
+    """
+    batch = {item.occurrence: item for item in sightings}
+    _drop_known(batch)
+    if not batch:
+        return 0
+    # Always in one order: see above.
+    stored = {key: batch[key].storable() for key in sorted(batch)}
+    groups = {key: batch[key].group for key in stored}
+    failures = _lock_failures(stored, groups)
+    folds = _store_occurrences(stored, {key: failures[groups[key]] for key in stored})
+    if folds:  # another writer may have stored them all while this one waited for its locks
+        _store_people(folds)
+        _update_failures(folds)
+        _note_regressions(folds)
+    return sum(len(fold.new) for fold in folds.values())
+
+
+def _drop_known(batch: dict[UUID, Sighting]) -> None:
+    """Whole batches are often resent: then nothing is locked at all."""
+    if batch:
+        known = Occurrence.objects.filter(key__in=list(batch))
+        for key in known.values_list("key", flat=True):
+            del batch[key]
+
+
+def _lock_failures(stored: dict[UUID, Sighting], groups: dict[UUID, UUID]) -> dict[UUID, Failure]:
+    """The failure of each fingerprint, made if it is new, locked against other writers."""
+    newest: dict[UUID, tuple[UUID, Sighting]] = {}
+    for key, item in stored.items():
+        held = newest.get(groups[key])
+        if held is None or _age(held[1]) < _age(item):
+            newest[groups[key]] = (key, item)
+    Failure.objects.bulk_create(
+        [
+            Failure(
+                kind=item.kind,
+                fingerprint=fingerprint,
+                title=item.title,
+                reason=item.reason,
+                first_seen_at=item.happened_at,
+                last_seen_at=item.happened_at,
+                last_key=key,
+                last_version=item.version,
+            )
+            for fingerprint, (key, item) in sorted(newest.items())
+        ],
+        ignore_conflicts=True,
+    )
+    rows = Failure.objects.filter(fingerprint__in=list(newest)).order_by("fingerprint")
+    return {row.fingerprint: row for row in rows.select_for_update(no_key=True)}
+
+
+def _store_occurrences(
+    stored: dict[UUID, Sighting], failures: dict[UUID, Failure]
+) -> dict[int, _Fold]:
+    columns = [
+        (
+            failures[key].pk,
+            key,
+            item.happened_at,
+            item.person,
+            item.version,
+            json.dumps(item.tags),
+            item.url,
+            item.detail,
+        )
+        for key, item in stored.items()
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_OCCURRENCES, [list(column) for column in zip(*columns, strict=True)])
+        new = [key for (key,) in cursor.fetchall()]
+    folds: dict[int, _Fold] = {}
+    for key in new:
+        failure = failures[key]
+        folds.setdefault(failure.pk, _Fold(failure)).new.append(stored[key])
+    return folds
+
+
+_INSERT_OCCURRENCES = """
+    INSERT INTO failures_occurrence
+        (failure_id, key, happened_at, person, version, tags, url, detail, reported_at)
+    SELECT *, now() FROM unnest(
+        %s::bigint[], %s::uuid[], %s::timestamptz[], %s::text[], %s::text[],
+        %s::text[]::jsonb[], %s::text[], %s::text[]
+    )
+    ON CONFLICT (key) DO NOTHING
+    RETURNING key
+"""
+
+
+def _store_people(folds: dict[int, _Fold]) -> None:
+    pairs = sorted(
+        {(pk, item.person) for pk, fold in folds.items() for item in fold.new if item.person}
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_PEOPLE, [[pk for pk, _ in pairs], [name for _, name in pairs]])
+        for (pk,) in cursor.fetchall():
+            folds[pk].people += 1
+
+
+_INSERT_PEOPLE = """
+    INSERT INTO failures_affectedperson (failure_id, person)
+    SELECT * FROM unnest(%s::bigint[], %s::text[])
+    ON CONFLICT (failure_id, person) DO NOTHING
+    RETURNING failure_id
+"""
+
+
+def _update_failures(folds: dict[int, _Fold]) -> None:
+    changes = [_changed(fold) for fold in folds.values()]
+    with connection.cursor() as cursor:
+        cursor.execute(_UPDATE_FAILURES, [list(column) for column in zip(*changes, strict=True)])
+
+
+_Change = tuple[int, int, int, datetime, datetime, UUID, str, str, str, str, datetime | None, int]
+
+_UPDATE_FAILURES = """
+    UPDATE failures_failure AS failure
+    SET occurrences = failure.occurrences + change.occurrences,
+        people = failure.people + change.people,
+        first_seen_at = change.first_seen_at,
+        last_seen_at = change.last_seen_at,
+        last_key = change.last_key,
+        last_version = change.last_version,
+        title = change.title,
+        reason = change.reason,
+        state = change.state,
+        regressed_at = change.regressed_at,
+        revision = failure.revision + change.revision
+    FROM unnest(
+        %s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[],
+        %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::int[]
+    ) AS change (
+        id, occurrences, people, first_seen_at, last_seen_at,
+        last_key, last_version, title, reason, state, regressed_at, revision
+    )
+    WHERE failure.id = change.id
+"""
+
+
+def _changed(fold: _Fold) -> _Change:
+    """The failure's columns after the fold. Its row is locked, so nobody else changes them."""
+    failure, latest, back = fold.failure, fold.latest, fold.first_return
+    rises = _age(latest) >= (failure.last_seen_at, failure.last_key)
+    regressed_at = failure.regressed_at
+    if back and (regressed_at or failure.state == State.RESOLVED):
+        regressed_at = min(regressed_at or back.happened_at, back.happened_at)
+    reopens = back is not None and failure.state == State.RESOLVED
+    return (
+        failure.pk,
+        len(fold.new),
+        fold.people,
+        min(failure.first_seen_at, *(item.happened_at for item in fold.new)),
+        latest.happened_at if rises else failure.last_seen_at,
+        latest.occurrence if rises else failure.last_key,
+        latest.version if rises else failure.last_version,
+        latest.title if rises else failure.title,
+        latest.reason if rises else failure.reason,
+        State.OPEN if reopens else failure.state,
+        regressed_at,
+        int(reopens),
+    )
+
+
+def _note_regressions(folds: dict[int, _Fold]) -> None:
+    notes = []
+    for fold in folds.values():
+        back = fold.first_return
+        if back and fold.failure.state == State.RESOLVED:
+            version = f" in version {back.version}" if back.version else ""
+            notes.append(
+                TriageNote(
+                    failure=fold.failure,
+                    author_name=SYSTEM,
+                    action=Action.REGRESSION,
+                    from_state=State.RESOLVED,
+                    to_state=State.OPEN,
+                    text=f"Happened again{version} after it was resolved.",
+                )
+            )
+    if notes:
+        TriageNote.objects.bulk_create(notes)
+
+
+def _age(item: Sighting) -> tuple[datetime, UUID]:
+    """Orders sightings by time; the key decides between those of one moment."""
+    return item.happened_at, item.occurrence
+
+
+def _defies_resolution(item: Sighting, failure: Failure) -> bool:
+    if failure.resolved_at is None or item.happened_at <= failure.resolved_at:
+        return False
+    return not is_older(item.version, than=failure.resolved_in_version)

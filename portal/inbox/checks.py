@@ -1,0 +1,60 @@
+"""How the inbox is doing: for /readyz, the banner on pages, and Prometheus."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import Max
+from django.utils import timezone
+
+from portal.figures import duration
+from portal.health import Health
+from portal.inbox.models import Delivery, Quarantine
+from portal.inbox.services import held_by_reason
+from portal.metrics import Figure
+
+
+def check_drain() -> Health:
+    """Deliveries become facts soon after they came."""
+    lag = Delivery.objects.oldest_waiting_age(now=timezone.now())
+    if lag.total_seconds() <= settings.READY_MAX_LAG_SECONDS:
+        return Health("drain", ok=True, detail="Deliveries are handled as they come.")
+    return Health(
+        "drain",
+        ok=False,
+        detail=f"Deliveries have been waiting for {duration(lag)}. Pages lag behind by as much.",
+        remedy="See that `manage.py drain` runs, and look into its log.",
+    )
+
+
+def figures() -> Iterator[Figure]:
+    lag = Delivery.objects.oldest_waiting_age(now=timezone.now())
+    yield Figure(
+        "greenroom_drain_lag_seconds",
+        "Age of the oldest delivery that is not yet handled.",
+        [({}, lag.total_seconds())],
+    )
+    yield Figure(
+        "greenroom_deliveries_waiting",
+        "Deliveries that are not yet handled.",
+        [({}, Delivery.objects.waiting().count())],
+    )
+    yield Figure(
+        "greenroom_quarantine_held",
+        "Items that could not be understood and wait for a decision.",
+        [
+            ({"door": door, "reason": reason}, number)
+            for (door, reason), number in held_by_reason().items()
+        ],
+    )
+    newest: datetime | None = Delivery.objects.aggregate(at=Max("received_at"))["at"]
+    if newest:
+        yield Figure(
+            "greenroom_last_delivery_timestamp_seconds",
+            "When the last delivery came in.",
+            [({}, newest.timestamp())],
+        )
+
+
+def held_count() -> int:
+    return Quarantine.objects.held().count()

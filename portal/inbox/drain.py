@@ -1,0 +1,236 @@
+"""The drain: takes waiting deliveries in batches and has them turned into facts.
+
+Any number of drains may run, on any number of hosts. What keeps them apart is the row lock that a
+drain holds while it handles a delivery: a drain that dies loses its connection, hence its locks,
+and the next one takes over at once.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import takewhile
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from portal.inbox.handlers import WHOLE_BODY, Handler, RefusedItem, handler_of
+from portal.inbox.models import Delivery
+from portal.inbox.services import quarantine, settle
+
+logger = logging.getLogger(__name__)
+
+IDLE_SECONDS = 0.1
+ERROR_SECONDS = 1.0
+# Between the commit that counts the attempt and the lock that protects the handling.
+CLAIM_GAP = timedelta(seconds=2)
+BATCH_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    id: int
+    attempts: int
+
+
+Companion = Callable[[threading.Event], None]
+_companions: dict[str, Companion] = {}
+
+
+def register_companion(name: str, companion: Companion) -> None:
+    """Have a loop run beside the drain, in a thread of its own with its own connection.
+
+    For what follows from facts but must not hold them up, such as sending them on to a cloud.
+    """
+    _companions[name] = companion
+
+
+def run(stop: threading.Event) -> None:
+    """Drain until told to stop, with all companions beside."""
+    threads = [
+        threading.Thread(target=companion, args=[stop], name=name)
+        for name, companion in _companions.items()
+    ]
+    for thread in threads:
+        thread.start()
+    _drain(stop)
+    for thread in threads:
+        thread.join()
+
+
+def _drain(stop: threading.Event) -> None:
+    """A database that is away is waited for."""
+    while not stop.is_set():
+        try:
+            handled = drain_once()
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("The drain waits for the database: %s", error)
+            connection.close()
+            stop.wait(ERROR_SECONDS)
+            continue
+        if not handled:
+            stop.wait(IDLE_SECONDS)
+    connection.close()
+
+
+def drain_once() -> int:
+    """Handle one batch; returns how many deliveries were taken up."""
+    claims = claim(settings.INBOX_BATCH)
+    fresh = [one.id for one in claims if one.attempts == 1]
+    again = [one for one in claims if one.attempts > 1]
+    if fresh:
+        _handle_together(fresh)
+    for one in again:
+        if one.attempts > settings.INBOX_MAX_ATTEMPTS:
+            _give_up(one)
+        else:
+            _handle_alone(one.id)
+    return len(claims)
+
+
+def claim(limit: int) -> list[Claim]:
+    """Choose waiting deliveries and count the attempt, committed before anything is tried."""
+    now = timezone.now()
+    with transaction.atomic():
+        rows = (
+            Delivery.objects.waiting()
+            .filter(Q(claimed_at__isnull=True) | Q(claimed_at__lt=now - CLAIM_GAP))
+            .select_for_update(skip_locked=True, of=("self",))
+            .order_by("id")
+            .values_list("id", "attempts", "size_bytes")[:limit]
+        )
+        chosen = list(_up_to(BATCH_BYTES, _suspects_alone(list(rows))))
+        Delivery.objects.filter(pk__in=[one.id for one in chosen]).update(
+            attempts=F("attempts") + 1, claimed_at=now
+        )
+    return chosen
+
+
+def _suspects_alone(rows: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """The fresh ones at the head, or one whose handling was begun before.
+
+    Whoever shares a claim with a body that kills the process would share its attempts as well,
+    and be given up with it.
+    """
+    if rows and rows[0][1]:
+        return rows[:1]
+    return list(takewhile(lambda row: not row[1], rows))
+
+
+def _up_to(limit: int, rows: Sequence[tuple[int, int, int]]) -> Iterator[Claim]:
+    """As many rows as fit in memory, but always the first."""
+    total = 0
+    for number, (pk, attempts, size) in enumerate(rows):
+        total += size
+        if number and total > limit:
+            return
+        yield Claim(pk, attempts + 1)
+
+
+def _handle_together(ids: Sequence[int]) -> None:
+    try:
+        _handle(ids)
+    except Exception as error:
+        if _is_the_databases(error):
+            _give_back(ids)
+            raise
+        logger.info("A batch of %d deliveries failed (%s); trying each alone.", len(ids), error)
+        for pk in ids:
+            _handle_alone(pk)
+
+
+def _handle_alone(pk: int) -> None:
+    try:
+        _handle([pk])
+    except Exception as error:
+        if _is_the_databases(error):
+            _give_back([pk])
+            raise
+        logger.exception("Delivery %d could not be handled.", pk)
+        _hold(pk, "handling-failed", f"{type(error).__name__}: {error}")
+
+
+def _is_the_databases(error: Exception) -> bool:
+    """Whether the database is the cause and will recover, rather than the body being handled.
+
+    By SQLSTATE class: connection, rollback (deadlock), resources, lock not available, shutdown.
+    """
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    state = getattr(error.__cause__, "sqlstate", None)
+    return state is None or state[:2] in {"08", "40", "53", "55", "57"}
+
+
+def _handle(ids: Sequence[int]) -> None:
+    """Write facts and folds of these deliveries, and settle them, in one transaction."""
+    with transaction.atomic():
+        deliveries = list(
+            Delivery.objects.waiting()
+            .filter(pk__in=ids)
+            .select_for_update(skip_locked=True, of=("self",))
+            .order_by("id")
+        )
+        # One call for all doors of a handler: it locks in one order, so drains cannot deadlock.
+        by_handler: dict[Handler, list[Delivery]] = {}
+        for delivery in deliveries:
+            by_handler.setdefault(handler_of(delivery.door) or refuse, []).append(delivery)
+        refused: dict[int, Sequence[RefusedItem]] = {}
+        for handler, batch in by_handler.items():
+            refused.update(handler(batch))
+        settle(deliveries, refused)
+
+
+def refuse(batch: Sequence[Delivery]) -> Mapping[int, Sequence[RefusedItem]]:
+    """Handles deliveries whose app is gone, or not yet there on this host."""
+    return {
+        delivery.pk: [
+            RefusedItem(
+                WHOLE_BODY,
+                "unknown-door",
+                f"No part of this portal handles {delivery.door!r}. Update it, then replay.",
+                delivery.raw(),
+            )
+        ]
+        for delivery in batch
+    }
+
+
+def _give_up(one: Claim) -> None:
+    detail = (
+        f"Handling was begun {one.attempts - 1} times and never ended: the process died each time. "
+        "Look at the drain's log at those times before replaying."
+    )
+    _hold(one.id, "handling-kills-the-drain", detail)
+
+
+def _hold(pk: int, reason: str, detail: str) -> None:
+    with transaction.atomic():
+        delivery = (
+            Delivery.objects.waiting()
+            .select_for_update(skip_locked=True, of=("self",))
+            .filter(pk=pk)
+            .first()
+        )
+        if delivery is None:
+            return  # another drain has it
+        item = RefusedItem(WHOLE_BODY, reason, detail, delivery.raw())
+        if delivery.replay_of_id:
+            settle([delivery], {delivery.pk: [item]})
+        else:
+            quarantine(delivery.door, item, delivery=delivery)
+        Delivery.objects.filter(pk=pk).update(
+            state=Delivery.State.QUARANTINED, handled_at=timezone.now()
+        )
+
+
+def _give_back(ids: Sequence[int]) -> None:
+    """The database failed, not the body: the attempt does not count."""
+    try:
+        Delivery.objects.waiting().filter(pk__in=ids, attempts__gt=0).update(
+            attempts=F("attempts") - 1, claimed_at=None
+        )
+    except (OperationalError, InterfaceError):
+        logger.info("The attempt of %d deliveries stays counted: no database.", len(ids))

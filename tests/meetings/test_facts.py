@@ -1,0 +1,199 @@
+"""Facts and folds, straight on the database: each event once, any order, one state."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from meetings import facts, folds
+from meetings.facts import Arrival, Written
+from meetings.formats import Event
+from meetings.models import Attendee, ClientEvent, Meeting
+from portal.inbox.models import Delivery, compress, digest_of
+
+pytestmark = pytest.mark.django_db
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+JS = {"sdkName": "amazon-chime-sdk-js", "sdkVersion": "3.32.0", "browserName": "Chrome"}
+
+
+def make_delivery(*, received_at: datetime = NOON + timedelta(minutes=5)) -> Delivery:
+    body = str(random.random()).encode()  # noqa: S311 - only has to differ
+    return Delivery.objects.create(
+        door="client-events",
+        received_at=received_at,
+        body=compress(body),
+        size_bytes=len(body),
+        digest=digest_of(body),
+    )
+
+
+def make_event(
+    name: str, *, second: float = 0, attendee: str = "att-1", **attributes: Any
+) -> Event:
+    return Event(
+        ordinal=0,
+        name=name,
+        meeting_id="meeting-1",
+        attendee_id=attendee,
+        client_ms=int((NOON.timestamp() + second) * 1000),
+        attributes={**JS, **attributes},
+    )
+
+
+def write(*events: Event, received_at: datetime = NOON + timedelta(minutes=5)) -> Written:
+    delivery = make_delivery(received_at=received_at)
+    with transaction.atomic():
+        written = facts.write([Arrival(delivery, event) for event in events])
+        folds.fold(written)
+    return written
+
+
+def test_an_event_is_stored_once_however_often_it_comes() -> None:
+    event = make_event("meetingStartSucceeded", meetingStartDurationMs=861)
+
+    first = write(event, event)
+    second = write(event)
+
+    assert len(first.new) == 1
+    assert second.new == []
+    assert ClientEvent.objects.get().start_duration_ms == 861
+
+
+def test_the_fuller_delivery_of_an_event_counts_whatever_came_first() -> None:
+    sparse = make_event("audioInputFailed")
+    full = make_event("audioInputFailed", audioInputErrorMessage="NotAllowedError")
+
+    write(full)
+    write(sparse)
+    reason_when_full_came_first = ClientEvent.objects.get().reason
+    ClientEvent.objects.all().delete()
+    write(sparse)
+    write(full)
+
+    assert reason_when_full_came_first == ClientEvent.objects.get().reason == "NotAllowedError"
+
+
+def test_a_wrong_clock_is_flagged_and_still_makes_no_doubles() -> None:
+    event = make_event("meetingStartRequested", second=3 * 3600)
+
+    write(event)
+    write(event, received_at=NOON + timedelta(minutes=6))
+
+    fact = ClientEvent.objects.get()
+    assert fact.skewed
+    assert fact.happened_at == NOON + timedelta(minutes=5)
+    offset = Attendee.objects.get().clock_offset_ms
+    assert offset is not None
+    assert offset == (3 * 3600 - 5 * 60) * 1000
+
+
+def test_log_lines_of_one_millisecond_stay_apart() -> None:
+    lines = [
+        Event(
+            ordinal=number,
+            name="logLine",
+            meeting_id="meeting-1",
+            attendee_id="att-1",
+            client_ms=1_795_000_000_000,
+            sequence=number + 1,
+        )
+        for number in range(3)
+    ]
+
+    write(*lines)
+
+    assert ClientEvent.objects.count() == 3
+
+
+LIFE = [
+    make_event("meetingStartRequested", second=0),
+    make_event("meetingStartSucceeded", second=2, meetingStartDurationMs=1900),
+    make_event("meetingFailed", second=60, meetingStatus="ConnectionHealthReconnect"),
+    make_event("meetingStartSucceeded", second=70),
+    make_event("meetingEnded", second=600, meetingStatus="Left", externalUserId="ada"),
+    make_event("meetingStartRequested", second=5, attendee="att-2"),
+    make_event("meetingStartFailed", second=9, attendee="att-2", meetingStatus="TaskFailed"),
+    make_event(
+        "meetingStartSucceeded", second=10, attendee="bot", externalUserId="aws:MediaPipeline-1"
+    ),
+    make_event("meetingStartSucceeded", second=20, attendee="att-3", externalMeetingId="room-7"),
+]
+
+
+def state() -> list[Any]:
+    return [
+        list(
+            Attendee.objects.order_by("external_id").values_list(
+                "external_id",
+                "external_user_id",
+                "is_bot",
+                "outcome",
+                "joined_at",
+                "left_at",
+                "event_count",
+                "drop_count",
+                "join_failure_count",
+            )
+        ),
+        list(
+            Meeting.objects.values_list(
+                "external_meeting_id",
+                "attendee_count",
+                "bot_count",
+                "joined_count",
+                "present_count",
+                "failed_count",
+                "dropped_count",
+                "started_at",
+                "ended_at",
+            )
+        ),
+    ]
+
+
+def test_a_meeting_is_folded_from_its_events() -> None:
+    write(*LIFE)
+
+    outcomes = dict(Attendee.objects.values_list("external_id", "outcome"))
+    assert outcomes == {"att-1": "left", "att-2": "failed", "att-3": "present", "bot": "present"}
+    meeting = Meeting.objects.get()
+    assert str(meeting) == "room-7"
+    assert (meeting.attendee_count, meeting.bot_count) == (3, 1)
+    assert (meeting.joined_count, meeting.present_count, meeting.failed_count) == (2, 1, 1)
+    assert meeting.dropped_count == 1
+    assert meeting.ended_at is None
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_order_and_any_split_of_the_same_events_gives_the_same_state(seed: int) -> None:
+    write(*LIFE)
+    expected = state()
+    Meeting.objects.all().delete()
+    shuffled = LIFE + LIFE[::2]
+    chance = random.Random(seed)  # noqa: S311 - reproducible, not secret
+    chance.shuffle(shuffled)
+
+    while shuffled:
+        size = chance.randint(1, 4)
+        write(*shuffled[:size])
+        shuffled = shuffled[size:]
+
+    assert state() == expected
+
+
+def test_a_batch_of_any_size_takes_the_same_number_of_statements(
+    django_assert_max_num_queries: Any,
+) -> None:
+    events = [
+        make_event("meetingStartRequested", attendee=f"att-{number}") for number in range(300)
+    ]
+    delivery = make_delivery(received_at=timezone.now())
+
+    with django_assert_max_num_queries(24), transaction.atomic():
+        folds.fold(facts.write([Arrival(delivery, event) for event in events]))
+
+    assert Attendee.objects.count() == 300
