@@ -5,17 +5,24 @@ import os
 import sys
 
 
-def take_var_option(arguments: list[str]) -> None:
-    """`--var DIR` moves everything kept on disk: it must be known before the settings are read."""
-    for position, argument in enumerate(arguments):
+def take_var_option(arguments: list[str]) -> list[str]:
+    """`--var DIR` moves everything kept on disk: it must be known before the settings are read.
+
+    Every command has it, so it is taken out here.
+    """
+    rest = []
+    remaining = iter(arguments)
+    for argument in remaining:
         name, _, value = argument.partition("=")
         if name == "--var":
-            following = arguments[position + 1 : position + 2]
-            os.environ["PORTAL_VAR"] = value or next(iter(following), "")
+            os.environ["PORTAL_VAR"] = value or next(remaining, "")
+        else:
+            rest.append(argument)
+    return rest
 
 
 def main() -> None:
-    take_var_option(sys.argv[2:])
+    sys.argv = take_var_option(sys.argv)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     from django.core.management import execute_from_command_line
 

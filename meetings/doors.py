@@ -5,7 +5,7 @@ Wire formats and the clients' habits: docs/client-events.md.
 
 from rest_framework.response import Response
 
-from meetings.formats import UnreadableError, event_array, ingestion, json_input
+from meetings.formats import UnreadableError, event_array, ingestion
 from portal.inbox.doors import Door
 from portal.inbox.handlers import WHOLE_BODY, RefusedItem
 
@@ -19,9 +19,9 @@ class MeetingEventsDoor(Door):
 
     def refusal(self, body: bytes) -> RefusedItem | None:
         try:
-            document = json_input.decode(body)
+            document = event_array.decode(body)
         except UnreadableError as error:
-            return _refusal_of(error, body)
+            return RefusedItem(WHOLE_BODY, error.reason, str(error), body)
         if event_array.refuses(document):
             detail = (
                 "Not an array of meeting events whose first one names its meeting and attendee. "
@@ -32,13 +32,6 @@ class MeetingEventsDoor(Door):
 
     def refused(self, refusal: RefusedItem) -> Response:
         return Response(_ORIGINALS_422, status=422)
-
-
-def _refusal_of(error: UnreadableError, body: bytes) -> RefusedItem | None:
-    """Too deep is ours to find, not the client's to mend: kept as a delivery, then quarantined."""
-    if error.reason == "too-deep":
-        return None
-    return RefusedItem(WHOLE_BODY, error.reason, str(error), body)
 
 
 class ClientEventsDoor(Door):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from meetings import facts, folds
+from meetings.cloudwatch import outbox
 from meetings.facts import Arrival
 from meetings.formats import (
     Reading,
@@ -36,6 +37,7 @@ def handle(deliveries: Sequence[Delivery]) -> Mapping[int, Sequence[RefusedItem]
         written = facts.write(arrivals)
         folds.fold(written)
         failures.report(sightings(written.new))
+        outbox.enqueue(written.new)
     return refused
 
 

@@ -1,4 +1,4 @@
-"""What other apps put on the page of a meeting or an attendee."""
+"""What other apps put on the page of a meeting or of an attendee."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,51 +21,32 @@ class Place(Generic[SubjectT]):
     permission: str
 
 
-_on_meeting: list[Place[Meeting]] = []
-_on_attendee: list[Place[Attendee]] = []
+class Panels(Generic[SubjectT]):
+    """The panels of one sort of page. Apps register theirs when Django starts."""
+
+    def __init__(self) -> None:
+        self._places: list[Place[SubjectT]] = []
+
+    def register(
+        self,
+        panel: Callable[[HttpRequest, SubjectT], SafeString | str],
+        *,
+        order: int = 100,
+        permission: str = "",
+    ) -> None:
+        """Show the panel to those who have the permission. The same again replaces itself."""
+        self._places = [place for place in self._places if place.panel is not panel]
+        self._places.append(Place(panel, order, permission))
+        self._places.sort(key=lambda place: place.order)
+
+    def render(self, request: HttpRequest, subject: SubjectT) -> list[SafeString | str]:
+        shown = [
+            place.panel(request, subject)
+            for place in self._places
+            if not place.permission or request.user.has_perm(place.permission)
+        ]
+        return [content for content in shown if content]
 
 
-def register_on_meeting(
-    panel: Callable[[HttpRequest, Meeting], SafeString | str],
-    *,
-    order: int = 100,
-    permission: str = "",
-) -> None:
-    """Show the panel on each meeting's page. The same panel again replaces itself."""
-    _put(_on_meeting, Place(panel, order, permission))
-
-
-def register_on_attendee(
-    panel: Callable[[HttpRequest, Attendee], SafeString | str],
-    *,
-    order: int = 100,
-    permission: str = "",
-) -> None:
-    """Show the panel on each attendee's page."""
-    _put(_on_attendee, Place(panel, order, permission))
-
-
-def of_meeting(request: HttpRequest, meeting: Meeting) -> list[SafeString | str]:
-    return _render(_on_meeting, request, meeting)
-
-
-def of_attendee(request: HttpRequest, attendee: Attendee) -> list[SafeString | str]:
-    return _render(_on_attendee, request, attendee)
-
-
-def _put(places: list[Place[SubjectT]], place: Place[SubjectT]) -> None:
-    places[:] = sorted(
-        [*(one for one in places if one.panel is not place.panel), place],
-        key=lambda one: one.order,
-    )
-
-
-def _render(
-    places: list[Place[SubjectT]], request: HttpRequest, subject: SubjectT
-) -> list[SafeString | str]:
-    shown = [
-        place.panel(request, subject)
-        for place in places
-        if not place.permission or request.user.has_perm(place.permission)
-    ]
-    return [content for content in shown if content]
+on_meeting: Panels[Meeting] = Panels()
+on_attendee: Panels[Attendee] = Panels()

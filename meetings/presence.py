@@ -72,7 +72,8 @@ def presence(events: Iterable[ClientEvent], now: datetime) -> Presence:
         elif name == vocabulary.SIGNALING_DROPPED and since:
             lost = lost or (at, wording.event_label(name))
         elif name in {vocabulary.LEFT, vocabulary.DROPPED}:
-            start = since or _start_of(event)
+            # A clock that is not believed gives joining and leaving the same moment: ours.
+            start = (_start_of(event) or since) if event.skewed else (since or _start_of(event))
             dropped = name == vocabulary.DROPPED
             reason = _reason_of(event) if dropped else ""
             if start and start <= at:

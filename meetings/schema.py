@@ -1,6 +1,7 @@
 """How the API about meetings is described at /api/schema/."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 import django_filters
@@ -35,21 +36,16 @@ _MEETING = OpenApiParameter(
 
 
 def describe_list(
+    operation: str,
     tag: str,
     serializer: type[serializers.Serializer[Any]],
     filterset: type[PlainFilterSet],
     *statuses: int,
     attributes: bool = False,
 ) -> Callable[[ViewT], ViewT]:
-    page = inline_serializer(
-        f"{serializer.__name__.removesuffix('Serializer')}Page",
-        {
-            "next": serializers.URLField(allow_null=True, help_text="Older rows."),
-            "previous": serializers.URLField(allow_null=True, help_text="Newer rows."),
-            "results": serializer(many=True),
-        },
-    )
     return extend_schema(
+        operation_id=operation,
+        summary=operation.replace("_", " ").capitalize(),
         tags=[tag],
         parameters=[
             *(_parameter(name, one) for name, one in filterset.base_filters.items()),
@@ -58,7 +54,7 @@ def describe_list(
             *([_INCLUDE] if attributes else []),
         ],
         responses={
-            (200, "application/json"): page,
+            (200, "application/json"): _page_of(serializer),
             (200, "text/csv"): OpenApiTypes.STR,
             (200, "application/x-ndjson"): OpenApiTypes.STR,
             **errors(400, 401, 403, 429, *statuses),
@@ -67,12 +63,26 @@ def describe_list(
 
 
 def describe_detail(
-    tag: str, serializer: type[serializers.Serializer[Any]], *statuses: int
+    operation: str, tag: str, serializer: type[serializers.Serializer[Any]], *statuses: int
 ) -> Callable[[ViewT], ViewT]:
     return extend_schema(
+        operation_id=operation,
+        summary=operation.replace("_", " ").capitalize(),
         tags=[tag],
         parameters=[_MEETING] if 409 in statuses else [],
         responses={200: serializer, **errors(401, 403, 429, *statuses)},
+    )
+
+
+@cache
+def _page_of(serializer: type[serializers.Serializer[Any]]) -> Any:
+    return inline_serializer(
+        f"{serializer.__name__.removesuffix('Serializer')}Page",
+        {
+            "next": serializers.URLField(allow_null=True, help_text="Older rows."),
+            "previous": serializers.URLField(allow_null=True, help_text="Newer rows."),
+            "results": serializer(many=True),
+        },
     )
 
 

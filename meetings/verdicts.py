@@ -84,9 +84,7 @@ def _asked(attendee: Attendee, now: datetime) -> tuple[str, State]:
     return "Asked to join; what came of it was never reported", "unknown"
 
 
-def _troubles(
-    failures: Sequence[ClientEvent], attendee: Attendee
-) -> tuple[list[str], list[str]]:
+def _troubles(failures: Sequence[ClientEvent], attendee: Attendee) -> tuple[list[str], list[str]]:
     """Each kind of trouble once, with how often; and the advice on each."""
     counts: dict[str, int] = {}
     advice: dict[str, None] = {}
@@ -139,8 +137,12 @@ def health(meeting: Meeting) -> tuple[State, str]:
     if meeting.dropped_count:
         return state, f"{meeting.dropped_count} dropped out"
     if meeting.device_failed_count:
-        return "warn", f"{meeting.device_failed_count} without device"
+        return "warn", _counted(meeting.device_failed_count, "device problem")
     return ("ok", "Fine") if meeting.joined_count else ("unknown", "Nobody joined")
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def of_meeting(meeting: Meeting, failures: Iterable[ClientEvent]) -> Verdict:
@@ -171,7 +173,7 @@ def _sentence(count: int, people: int, what: str, reasons: dict[str, int]) -> st
     if not ranked:
         return text
     told = "; ".join(_cause(title) for title in ranked[:2])
-    more = f" and {len(ranked) - 2} other reasons" if len(ranked) > 2 else ""
+    more = f" and {_counted(len(ranked) - 2, 'other reason')}" if len(ranked) > 2 else ""
     return f"{text}: {told}{more}"
 
 

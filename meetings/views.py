@@ -182,7 +182,7 @@ class EventListView(ListView):
 
 
 class EventsView(EventListView):
-    @describe_list("events", EventSerializer, EventFilter, attributes=True)
+    @describe_list("list_events", "events", EventSerializer, EventFilter, attributes=True)
     def get(self, request: Request) -> HttpResponseBase:
         """Client events"""
         return self.answer(request)
@@ -200,14 +200,14 @@ class MeetingsView(ListView):
     def records(self, rows: Sequence[Meeting]) -> Iterable[Record]:
         return map(meeting_record, rows)
 
-    @describe_list("meetings", MeetingSerializer, MeetingFilter)
+    @describe_list("list_meetings", "meetings", MeetingSerializer, MeetingFilter)
     def get(self, request: Request) -> HttpResponseBase:
         """Meetings"""
         return self.answer(request)
 
 
 class MeetingView(ReadView):
-    @describe_detail("meetings", MeetingSerializer, 404)
+    @describe_detail("get_meeting", "meetings", MeetingSerializer, 404)
     def get(self, request: Request, external_id: str) -> Response:
         """One meeting"""
         return Response(meeting_record(get_object_or_404(Meeting, external_id=external_id)))
@@ -218,7 +218,9 @@ class MeetingEventsView(EventListView):
         meeting = get_object_or_404(Meeting, external_id=self.kwargs["external_id"])
         return super().rows().filter(meeting=meeting)
 
-    @describe_list("meetings", EventSerializer, EventFilter, 404, attributes=True)
+    @describe_list(
+        "list_meeting_events", "meetings", EventSerializer, EventFilter, 404, attributes=True
+    )
     def get(self, request: Request, external_id: str) -> HttpResponseBase:
         """Client events of one meeting"""
         return self.answer(request)
@@ -236,14 +238,14 @@ class AttendeesView(ListView):
     def records(self, rows: Sequence[Attendee]) -> Iterable[Record]:
         return map(attendee_record, rows)
 
-    @describe_list("attendees", AttendeeSerializer, AttendeeFilter)
+    @describe_list("list_attendees", "attendees", AttendeeSerializer, AttendeeFilter)
     def get(self, request: Request) -> HttpResponseBase:
         """Attendees"""
         return self.answer(request)
 
 
 class AttendeeView(ReadView):
-    @describe_detail("attendees", AttendeeSerializer, 404, 409)
+    @describe_detail("get_attendee", "attendees", AttendeeSerializer, 404, 409)
     def get(self, request: Request, attendee_id: str) -> Response:
         """One attendee"""
         return Response(attendee_record(attendee_of(request, attendee_id)))
@@ -254,7 +256,9 @@ class AttendeeEventsView(EventListView):
         attendee = attendee_of(self.request, self.kwargs["attendee_id"])
         return super().rows().filter(attendee=attendee)
 
-    @describe_list("attendees", EventSerializer, EventFilter, 404, 409, attributes=True)
+    @describe_list(
+        "list_attendee_events", "attendees", EventSerializer, EventFilter, 404, 409, attributes=True
+    )
     def get(self, request: Request, attendee_id: str) -> HttpResponseBase:
         """Client events of one attendee"""
         return self.answer(request)

@@ -296,4 +296,5 @@ def failure_reason(event: Event) -> str:
 
 def printable(text: str) -> str:
     """The text trimmed, on one line and without characters that could disguise it."""
-    return _UNPRINTABLE.sub("\ufffd", text.strip())
+    text = text.strip()
+    return text if text.isprintable() else _UNPRINTABLE.sub("\ufffd", text)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -12,6 +13,7 @@ from portal.listing import PortalModelAdmin
 from portal.navigation import NavItem
 from portal.overview import register_panel
 from portal.pages import register_page
+from portal.style_guide import style_guide_page
 from portal.timerange import PRESETS, TimeRange
 
 __all__ = ["PortalModelAdmin", "PortalSite", "register_page", "register_panel", "render_page"]
@@ -68,7 +70,7 @@ class PortalSite(admin.AdminSite):
         context = self.each_context(request)
         context["title"] = self.index_title
         context["panels"] = overview.render(request, context["timerange"])
-        request.current_app = self.name  # type: ignore[attr-defined]
+        request.current_app = self.name
         return TemplateResponse(request, "admin/index.html", context | (extra_context or {}))
 
 
@@ -87,7 +89,8 @@ def search_page(request: HttpRequest) -> HttpResponse:
     if exact := search.only_exact(hits):
         return HttpResponseRedirect(exact.url)
     groups = search.grouped(hits)
-    return render_page(request, "admin/search.html", title="Search", text=text, groups=groups)
+    context = {"text": text, "search_text": text, "groups": groups}
+    return render_page(request, "admin/search.html", title="Search", **context)
 
 
 def preferences_page(request: HttpRequest) -> HttpResponse:
@@ -106,5 +109,7 @@ def tables_page(request: HttpRequest) -> HttpResponse:
 register_page("search/", search_page, "search")
 register_page("preferences/", preferences_page, "preferences")
 register_page("tables/", tables_page, "tables")
+if settings.DEBUG:
+    register_page("style-guide/", style_guide_page, "style_guide")
 navigation.register("Overview", NavItem("Overview", "admin:index", order=0))
 navigation.register("Settings", NavItem("All tables", "admin:tables", order=900))

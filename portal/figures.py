@@ -3,7 +3,7 @@
 import math
 from datetime import timedelta
 
-NOTHING = "–"  # no data, which is never zero
+NOTHING = "\u2013"  # no data, which is never zero
 _SPACE = "\u00a0"
 _BYTES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -57,7 +57,7 @@ def duration(length: float | timedelta | None) -> str:
         return NOTHING
     seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)
     if seconds < 0:
-        return f"−{duration(-seconds)}"
+        return f"\u2212{duration(-seconds)}"
     if 0 < seconds < 1:
         return f"{seconds * 1000:.0f}{_SPACE}ms"
     if seconds < 10:

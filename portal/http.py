@@ -71,6 +71,7 @@ def fetch(
     the service is out of reach or busy. Raises UpstreamError when there is no answer; an answer
     of any status is returned.
     """
+    host = _host(url)
     left = attempts if method.upper() in _REPEATABLE else 1
     deadline = time.monotonic() + TOTAL_SECONDS
     while True:
@@ -79,14 +80,14 @@ def fetch(
             answer = _fetch_once(using, method, url, max_bytes, deadline, options)
         except httpx.TransportError as error:
             if not left:
-                raise UpstreamError(f"{_host(url)} does not answer: {error}") from error
+                raise UpstreamError(f"{host} does not answer: {error}") from error
             pause = _pause(attempts - left)
         else:
             if answer.status not in _RETRIED_STATUSES or not left:
                 return answer
             pause = _asked_pause(answer) or _pause(attempts - left)
         if time.monotonic() + pause > deadline:
-            raise UpstreamError(f"{_host(url)} does not answer in time.")
+            raise UpstreamError(f"{host} does not answer in time.")
         time.sleep(pause)
 
 
@@ -127,7 +128,10 @@ def _asked_pause(answer: Answer) -> float:
 
 def _host(url: str) -> str:
     """For messages: the rest of an address may hold secrets."""
-    return httpx.URL(url).host
+    try:
+        return httpx.URL(url).host
+    except httpx.InvalidURL as error:
+        raise UpstreamError(f"This is no address to ask: {error}") from error
 
 
 class _Transport(httpx.HTTPTransport):

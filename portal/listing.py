@@ -5,23 +5,19 @@ from functools import cached_property
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.views.main import (
-    IS_POPUP_VAR,
-    ORDER_VAR,
-    SEARCH_VAR,
-    TO_FIELD_VAR,
-    ChangeList,
-)
+from django.contrib.admin.options import IS_POPUP_VAR, TO_FIELD_VAR
+from django.contrib.admin.views.main import ORDER_VAR, SEARCH_VAR, ChangeList
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from portal.figures import NOTHING
 from portal.timerange import PARAMETERS
 
 MOST_COUNTED = 10_000
 
 
-class CappedPaginator(Paginator):
+class CappedPaginator(Paginator):  # type: ignore[type-arg]  # no brackets at run time
     """Counts up to 10,000 rows and then says "10,000+": a whole count of a large table is slow."""
 
     @cached_property
@@ -31,7 +27,7 @@ class CappedPaginator(Paginator):
         return len(self.object_list)
 
     @cached_property
-    def count(self) -> int:  # type: ignore[override]
+    def count(self) -> int:
         return min(self._counted, MOST_COUNTED)
 
     @property
@@ -94,13 +90,14 @@ def _words(values: Any) -> str:
     return ", ".join(map(str, values)) if isinstance(values, list) else str(values)
 
 
-class PortalModelAdmin(admin.ModelAdmin):
+class PortalModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no brackets at run time
     """What ModelAdmins of this portal start from. PortalSite adds it to those of others."""
 
     list_per_page = 50
     list_max_show_all = 0  # never a whole table on one page
     paginator = CappedPaginator
     show_full_result_count = False
+    empty_value_display = NOTHING
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return PortalChangeList

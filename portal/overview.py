@@ -1,5 +1,6 @@
 """The overview page is made of panels which apps register."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from django.utils.safestring import SafeString
 
 from portal.errors import OperationError
 from portal.timerange import TimeRange
+
+logger = logging.getLogger(__name__)
 
 # Answers rendered markup, or an empty string if it has nothing to show.
 Panel = Callable[[HttpRequest, TimeRange], SafeString | str]
@@ -68,5 +71,8 @@ def _render(place: Place, request: HttpRequest, timerange: TimeRange) -> Shown:
     """One panel that cannot be read must not hide the others."""
     try:
         return Shown(place, place.panel(request, timerange))
-    except (OperationError, DatabaseError) as error:
-        return Shown(place, "", str(error).strip().partition("\n")[0])
+    except OperationError as error:
+        return Shown(place, "", str(error))
+    except DatabaseError as error:
+        logger.warning("The panel %s could not be read: %s", place.name, error)
+        return Shown(place, "", "The database did not answer. Reload the page.")

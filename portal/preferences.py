@@ -1,9 +1,8 @@
 """What a person chooses for themself: the zone of times, light or dark."""
 
-from typing import Any
-
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -29,7 +28,7 @@ def save(request: HttpRequest) -> HttpResponse:
     zone = request.POST.get("time_zone", "")
     if zones.known(zone):
         _remember(response, zones.COOKIE, zone)
-        _store_zone(request.user, zone)
+        _store_zone(request, zone)
     elif zone:
         messages.error(request, "This time zone is not known. Choose one from the list.")
     return response
@@ -53,7 +52,7 @@ def _remember(response: HttpResponse, name: str, value: str) -> None:
     )
 
 
-def _store_zone(user: Any, zone: str) -> None:
-    """The person's choice follows them to other browsers. The user model is not the frame's."""
-    if user.is_authenticated and hasattr(user, "time_zone"):
-        type(user).objects.filter(pk=user.pk).update(time_zone=zone)
+def _store_zone(request: HttpRequest, zone: str) -> None:
+    """The person's choice follows them to other browsers."""
+    if (pk := request.user.pk) is not None:
+        get_user_model().objects.filter(pk=pk).update(time_zone=zone)

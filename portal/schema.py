@@ -1,10 +1,13 @@
-"""What drf-spectacular cannot see by itself: who may call, and what errors look like."""
+"""What drf-spectacular cannot see by itself: what errors look like, and what doors take.
+
+Who may call is told by portal.access.openapi.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiViewExtension
-from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.extensions import OpenApiViewExtension
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.views import APIView
@@ -57,46 +60,19 @@ def _error(status: int) -> OpenApiResponse:
     )
 
 
-class SecretKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "portal.access.authentication.SecretKeyAuthentication"
-    name = "secretKey"
+@dataclass(frozen=True, slots=True)
+class DoorWords:
+    """What a door takes, for the schema and for the page that lists the doors."""
 
-    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
-        return {
-            "type": "http",
-            "scheme": "bearer",
-            "description": "A secret key (grs_…), made under Settings, API keys.",
-        }
+    summary: str
+    description: str
+    example: Any
 
 
-class StaffSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "portal.access.authentication.StaffSessionAuthentication"
-    name = "staffSession"
+EXAMPLE_MS = 1_767_261_600_000
 
-    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
-        return {
-            "type": "apiKey",
-            "in": "cookie",
-            "name": "sessionid",
-            "description": "Staff who are signed in to the portal; needs the permission.",
-        }
-
-
-class IngestKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """The key is part of the path, which OpenAPI has no word for."""
-
-    target_class = "portal.access.authentication.IngestKeyAuthentication"
-    name = "ingestKey"
-
-    def get_security_requirement(self, auto_schema: AutoSchema) -> dict[str, list[Any]]:
-        return {}
-
-    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
-        return {"type": "http", "scheme": "ingest-key", "description": "In the path."}
-
-
-_DOORS: Mapping[str, tuple[str, str, Any]] = {
-    "meetingevents": (
+DOORS: Mapping[str, DoorWords] = {
+    "meetingevents": DoorWords(
         "Meeting events, sent by an application",
         "The JSON array of events that an application posts when a meeting ends.",
         [
@@ -106,7 +82,7 @@ _DOORS: Mapping[str, tuple[str, str, Any]] = {
                     "meetingId": "7d7b1d12-6e11-4f5c-9c2b-2b3a64f1a2d0",
                     "attendeeId": "c9b5f0d2-2f6b-4d0e-8f7f-0a7c7d3e9b11",
                     "externalUserId": "ada",
-                    "timestampMs": 1767261600000,
+                    "timestampMs": EXAMPLE_MS,
                     "sdkName": "amazon-chime-sdk-js",
                     "sdkVersion": "3.32.0",
                     "meetingStartDurationMs": 861,
@@ -114,7 +90,7 @@ _DOORS: Mapping[str, tuple[str, str, Any]] = {
             }
         ],
     ),
-    "client-events": (
+    "client-events": DoorWords(
         "Client events, sent by an unmodified SDK",
         "Put this address into `MediaPlacement.EventIngestionUrl` of the meeting that you hand to "
         "the client. The join token that clients send along is never kept.",
@@ -124,12 +100,12 @@ _DOORS: Mapping[str, tuple[str, str, Any]] = {
                 {
                     "type": "Meet",
                     "v": 1,
-                    "payloads": [{"name": "meetingStartRequested", "ts": 1767261600000}],
+                    "payloads": [{"name": "meetingStartRequested", "ts": EXAMPLE_MS}],
                 }
             ],
         },
     ),
-    "log-lines": (
+    "log-lines": DoorWords(
         "Log lines, sent by the SDK's POSTLogger",
         "Batches of log lines; those that hold a meeting event count as one.",
         {
@@ -140,13 +116,13 @@ _DOORS: Mapping[str, tuple[str, str, Any]] = {
                 {
                     "sequenceNumber": 0,
                     "message": "{}",
-                    "timestampMs": 1767261600000,
+                    "timestampMs": EXAMPLE_MS,
                     "logLevel": "INFO",
                 }
             ],
         },
     ),
-    "log-streams": (
+    "log-streams": DoorWords(
         "Request for a log stream, sent by the SDK's demo",
         "Noted, and otherwise without effect.",
         {"meetingId": "m", "attendeeId": "a"},
@@ -162,11 +138,12 @@ class DoorScheme(OpenApiViewExtension):  # type: ignore[no-untyped-call]
 
     def view_replacement(self) -> type[APIView]:
         door = self.target.name
-        summary, description, body = _DOORS.get(door, (door, "", {}))
+        words = DOORS.get(door) or DoorWords(door, "", {})
         extend = extend_schema(
             tags=["doors"],
-            summary=summary,
-            description=f"{description}\n\nAnswers 200 only after the body is stored for good.",
+            auth=[],
+            summary=words.summary,
+            description=f"{words.description}\n\nAnswers 200 only after the body is stored.",
             request={"application/json": Any, "text/plain": Any},
             responses={
                 200: OpenApiResponse(
@@ -174,6 +151,6 @@ class DoorScheme(OpenApiViewExtension):  # type: ignore[no-untyped-call]
                 ),
                 **errors(401, 403, 411, 413, 415, 422, 429, 503),
             },
-            examples=[OpenApiExample(door, value=body, request_only=True)],
+            examples=[OpenApiExample(door, value=words.example, request_only=True)],
         )
         return type(self.target.__name__, (self.target,), {"post": extend(self.target.post)})

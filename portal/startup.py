@@ -34,7 +34,7 @@ def collect_static_files() -> bool:
     """Collect and compress static files, unless they are the same as last time."""
     stamp = settings.VAR / "static.stamp"
     state = hashlib.sha256(json.dumps(list(_static_files())).encode()).hexdigest()
-    if stamp.exists() and stamp.read_text() == state:
+    if settings.STATIC_ROOT.exists() and stamp.exists() and stamp.read_text() == state:
         return False
     call_command("collectstatic", interactive=False, verbosity=0)
     stamp.write_text(state)

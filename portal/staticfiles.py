@@ -15,7 +15,8 @@ class _QuickCompressor(Compressor):
 
     @staticmethod
     def compress_brotli(data: bytes) -> bytes:
-        return brotli.compress(data, quality=_QUALITY)
+        compressed: bytes = brotli.compress(data, quality=_QUALITY)
+        return compressed
 
 
 class StaticFilesStorage(CompressedManifestStaticFilesStorage):

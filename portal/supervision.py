@@ -1,7 +1,7 @@
 """A tree of processes that live and die together.
 
-Each program runs in its own session, so that Ctrl-C reaches the supervisor alone, and is told by
-the kernel when the supervisor dies. A program that ends unasked is started again, later each time.
+A program in its own session is not reached by Ctrl-C: the supervisor tells it. When the supervisor
+dies, the kernel tells it. A program that ends unasked is started again, later each time.
 """
 
 import contextlib
@@ -46,11 +46,15 @@ def die_with_parent(parent: int, number: int = signal.SIGTERM) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A management command to be kept running."""
+    """A management command to be kept running.
+
+    One that starts further processes gets a process group of its own, to be killed as a whole.
+    """
 
     name: str
     arguments: tuple[str, ...]
     keep_open: tuple[int, ...] = ()
+    own_group: bool = True
 
 
 @dataclass(slots=True)
@@ -122,7 +126,7 @@ class Supervisor:
         child.process = subprocess.Popen(  # noqa: S603 - our own management commands
             [sys.executable, str(MANAGE), *child.program.arguments],
             stdin=subprocess.DEVNULL,
-            start_new_session=True,
+            start_new_session=child.program.own_group,
             pass_fds=child.program.keep_open,
             preexec_fn=lambda: die_with_parent(parent),
         )
@@ -148,5 +152,8 @@ def _kill_group(child: _Child) -> None:
     if child.process is None:
         return
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.process.pid, signal.SIGKILL)
+        if child.program.own_group:
+            os.killpg(child.process.pid, signal.SIGKILL)
+        else:
+            child.process.kill()
     child.process.wait()

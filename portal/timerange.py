@@ -86,6 +86,11 @@ class TimeRange:
         return self.query.get("range", "")
 
     @property
+    def short_label(self) -> str:
+        """For narrow screens: 24 h, 7 d."""
+        return f"{self.name[:-1]} {self.name[-1]}".replace(" m", " min") if self.name else "Own"
+
+    @property
     def span(self) -> timedelta:
         return self.end - self.start
 
@@ -134,4 +139,4 @@ def _span_label(start: datetime, end: datetime) -> str:
     first, last = timezone.localtime(start), timezone.localtime(end)
     form = "%-d %b, %H:%M" if first.year == last.year else "%-d %b %Y, %H:%M"
     until = last.strftime("%H:%M" if first.date() == last.date() else form)
-    return f"{first.strftime(form)} – {until}"
+    return f"{first.strftime(form)} to {until}"

@@ -5,7 +5,10 @@ from django.views.generic import RedirectView
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("admin/", admin.site.urls),
+    path("api/v1/failures/", include("portal.failures.urls")),
     path("api/v1/", include("meetings.api_urls")),
     path("api/", include("portal.api_docs")),
     path("", include("meetings.urls")),
 ]
+
+handler500 = "portal.api.server_error"

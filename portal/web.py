@@ -5,6 +5,7 @@ threads. docs/adr/0002-web-server.md has the measurements behind the choice.
 """
 
 import logging
+import resource
 import socket
 import threading
 import time
@@ -87,11 +88,18 @@ def serve(
 ) -> None:
     """Serve until `stop` is set, then finish what has begun."""
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is no news
+    _allow_files(2 * CONNECTIONS + 200)  # a connection may have a temporary file beside it
     sockets: dict[int, Any] = {}
     server = _make_server(application, listener, threads, sockets)
     while not stop.is_set():
-        wasyncore.loop(timeout=0.5, use_poll=True, map=sockets, count=1)
+        wasyncore.loop(timeout=0.2, use_poll=True, map=sockets, count=1)
     _finish(server, sockets)
+
+
+def _allow_files(number: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = number if hard == resource.RLIM_INFINITY else min(number, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, allowed), hard))
 
 
 def _make_server(
@@ -134,3 +142,4 @@ def _finish(server: Server, sockets: dict[int, Any]) -> None:
                 channel.will_close = True
         wasyncore.loop(timeout=0.05, use_poll=True, map=sockets, count=1)
     server.task_dispatcher.shutdown(cancel_pending=True, timeout=1)
+    wasyncore.close_all(sockets, ignore_all=True)

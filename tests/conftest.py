@@ -1,5 +1,6 @@
 """What several apps' tests share. What one app needs lies in its own folder."""
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,8 @@ from rest_framework.test import APIClient
 from portal.access.models import User
 from portal.access.services import create_key, forget_cached_keys
 from tests.world.portals import Portal
+
+logging.getLogger("httpx").setLevel(logging.WARNING)  # it writes a line for each request
 
 
 @pytest.fixture(scope="session", autouse=True)

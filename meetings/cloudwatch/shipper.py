@@ -80,9 +80,7 @@ def pack(rows: Sequence[CloudWatchShipment]) -> list[Parcel]:
         "door", "body", "received_at"
     )
     for delivery in deliveries.iterator(chunk_size=1):  # a body may have several megabytes
-        for row in by_delivery.pop(delivery.pk):
-            mirrored = mirror(delivery, row.ordinals)
-            parcels.append(Parcel(row, mirrored, row.logged_count, row.is_logged))
+        parcels += [_parcel(delivery, row) for row in by_delivery.pop(delivery.pk)]
     for gone in by_delivery.values():
         for row in gone:
             logger.warning("Delivery %d is gone; %s was not sent.", row.delivery_id, row)
@@ -90,9 +88,17 @@ def pack(rows: Sequence[CloudWatchShipment]) -> list[Parcel]:
     return parcels
 
 
+def _parcel(delivery: Delivery, row: CloudWatchShipment) -> Parcel:
+    try:
+        return Parcel(row, mirror(delivery, row.ordinals), row.logged_count, row.is_logged)
+    except Exception as error:
+        logger.exception("%s could not be read again.", row)
+        return Parcel(row, Mirrored([], []), row.logged_count, row.is_logged, error=repr(error))
+
+
 def send_logs(parcel: Parcel) -> None:
     """Runs in the pool: no database here."""
-    if parcel.is_logged:
+    if parcel.is_logged or parcel.error:
         return
     try:
         _make_stream(parcel.row.stream)

@@ -23,12 +23,11 @@ from meetings.dashboard.shapes import (
     Tally,
     Trend,
 )
-from meetings.models import Attendee, Client, ClientEvent, Meeting
+from meetings.models import Client, ClientEvent, Meeting
+from meetings.presence import SILENT_FOR
 from portal.inbox.models import Delivery
 from portal.timerange import TimeRange
 
-# Chime ends a meeting after a day at the latest: whoever was not heard of since is gone.
-LIVE_FOR = timedelta(hours=24)
 SHORTEST_STEP = timedelta(seconds=300)  # as the percentiles of the CloudWatch dashboard
 MOST_POINTS = 300
 _TREND_POINTS = 48
@@ -81,7 +80,8 @@ def _rows(statement: str, clients: ClientChoice, **parameters: Any) -> list[tupl
             statement.replace("{clients}", " AND ".join(conditions) or "true"),
             {"names": _COUNTED, **parameters, **chosen},
         )
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
 
 _TOTALS = f"""
@@ -89,7 +89,7 @@ _TOTALS = f"""
         {_PERCENTILES}
     {_EVENTS}
     GROUP BY 1, 2
-"""  # noqa: S608 - parts of our own, values are parameters
+"""
 
 _SHUT_OUT = """
     SELECT count(*) FILTER (WHERE a.last_event_at >= %(middle)s),
@@ -120,7 +120,12 @@ def totals(period: TimeRange, clients: ClientChoice) -> tuple[Period, Period]:
         _, percentiles = found.get((is_now, vocabulary.JOIN_SUCCEEDED), (None, None))
         p50, p95 = percentiles or (None, None)
         return Period(
-            *(tally(name) for name in _COUNTED),
+            requested=tally(vocabulary.JOIN_REQUESTED),
+            succeeded=tally(vocabulary.JOIN_SUCCEEDED),
+            failed=tally(vocabulary.JOIN_FAILED),
+            dropped=tally(vocabulary.DROPPED),
+            audio_failed=tally(vocabulary.AUDIO_FAILED),
+            video_failed=tally(vocabulary.VIDEO_FAILED),
             start_p50_ms=p50,
             start_p95_ms=p95,
             shut_out=people_shut_out,
@@ -139,7 +144,7 @@ _TREND = f"""
         {_PERCENTILES}
     {_EVENTS}
     GROUP BY 1
-"""  # noqa: S608 - parts of our own, values are parameters
+"""
 
 
 def trend(period: TimeRange, clients: ClientChoice) -> Trend:
@@ -147,9 +152,10 @@ def trend(period: TimeRange, clients: ClientChoice) -> Trend:
     step = max(period.step(_TREND_POINTS), timedelta(seconds=10))
     moments = _moments(period, step)
     buckets: dict[datetime, Bucket] = {}
-    for moment, *counts, percentiles in _rows(_TREND, clients, **_bounds(period, step)):
+    for row in _rows(_TREND, clients, **_bounds(period, step)):
+        moment, succeeded, failed, dropped, audio_failed, video_failed, percentiles = row
         p50, p95 = percentiles or (None, None)
-        buckets[moment] = Bucket(*counts, start_p50_ms=p50, start_p95_ms=p95)
+        buckets[moment] = Bucket(succeeded, failed, dropped, audio_failed, video_failed, p50, p95)
     return Trend(moments, step, [buckets.get(moment) for moment in moments])
 
 
@@ -157,7 +163,7 @@ _DURATIONS = f"""
     SELECT date_bin(%(step)s, e.happened_at, %(origin)s), c.sdk_name, count(*), {_PERCENTILES}
     {_EVENTS} AND e.start_duration_ms > 0
     GROUP BY 1, 2
-"""  # noqa: S608 - parts of our own, values are parameters
+"""
 
 
 def start_durations(period: TimeRange, clients: ClientChoice) -> StartDurations:
@@ -230,7 +236,7 @@ _SHARES = f"""
     {_shares_of("browser", "browser_name", "browser_major", "platform = 'JavaScript'")}
     UNION ALL
     {_shares_of("system", "os_name", "''")}
-"""  # noqa: S608 - parts of our own, values are parameters
+"""
 _ATTEMPTS = [vocabulary.JOIN_REQUESTED, vocabulary.JOIN_SUCCEEDED, vocabulary.JOIN_FAILED]
 
 
@@ -263,7 +269,7 @@ def _lookups(clients: ClientChoice) -> dict[str, str]:
 
 def live() -> Live:
     """Meetings with people in them who were heard of in the last day, and how many people."""
-    meetings = Meeting.objects.live(since=timezone.now() - LIVE_FOR)
+    meetings = Meeting.objects.live(since=timezone.now() - SILENT_FOR)
     found = meetings.aggregate(meetings=Count("pk"), people=Sum("present_count"))
     return Live(found["meetings"], found["people"] or 0)
 
@@ -312,16 +318,5 @@ def choices() -> Choices:
 def troubled_now(*, most: int) -> list[Meeting]:
     """Meetings going on in which somebody could not join, dropped out or lacks a device."""
     trouble = Q(failed_count__gt=0) | Q(dropped_count__gt=0) | Q(device_failed_count__gt=0)
-    meetings = Meeting.objects.live(since=timezone.now() - LIVE_FOR).filter(trouble)
+    meetings = Meeting.objects.live(since=timezone.now() - SILENT_FOR).filter(trouble)
     return list(meetings.order_by("-last_event_at", "-id")[:most])
-
-
-def attendees_shut_out(period: TimeRange, *, most: int) -> list[Attendee]:
-    """The people who tried last and never got in."""
-    attendees = Attendee.objects.filter(
-        outcome=Attendee.Outcome.FAILED,
-        is_bot=False,
-        last_event_at__gte=period.start,
-        first_event_at__lt=period.end,
-    )
-    return list(attendees.select_related("meeting", "client").order_by("-last_event_at")[:most])

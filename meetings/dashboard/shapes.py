@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from meetings.filters import NOT_TOLD
-from meetings.models import ClientEvent
+from meetings.models import ClientEvent, Meeting
 from portal.timerange import TimeRange
 
 _LONGEST = 200
@@ -194,7 +194,9 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
-class Dashboard:
+class Headline:
+    """The figures that stand first, here and on the overview."""
+
     period: TimeRange
     clients: ClientChoice
     now: Period
@@ -202,9 +204,19 @@ class Dashboard:
     live: Live
     freshness: Freshness
     trend: Trend
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard(Headline):
     start_durations: StartDurations
     shares: Shares
     # The newest rows of each; `now` says how many there are.
     join_failures: Sequence[ClientEvent]
     drops: Sequence[ClientEvent]
     device_failures: Sequence[ClientEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview(Headline):
+    # Meetings going on in which something went wrong for somebody.
+    troubled: Sequence[Meeting]

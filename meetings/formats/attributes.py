@@ -30,6 +30,7 @@ MAX_VALUE_BYTES = 8192
 FIELDS = frozenset({"name", "meetingId", "attendeeId", "timestampMs", "meetingHistory"})
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_PLAIN_TEXTS = TEXTS - {"meetingStatus"}
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -60,6 +61,9 @@ def _kept(
     kept: dict[str, JSON] = {}
     cut = dropped = 0
     for key, value in _known_first(claimed, max_attributes):
+        if _needs_no_care(key, value) and len(kept) < max_attributes:
+            kept[key] = value
+            continue
         if key in skipped or value is None or value == "" or key.lower() in SECRET_NAMES:
             continue
         canonical = attribute_name(key)
@@ -79,6 +83,16 @@ def _kept(
             typed = shortened
         kept[typed_key] = typed
     return kept, cut, dropped
+
+
+def _needs_no_care(key: str, value: JSON) -> bool:
+    """What nearly every attribute is: a short, plain text where one belongs."""
+    return (
+        type(value) is str
+        and key in _PLAIN_TEXTS
+        and 0 < len(value) <= MAX_VALUE_BYTES // 4
+        and value.isprintable()
+    )
 
 
 def shorten(text: str, max_bytes: int = MAX_VALUE_BYTES) -> str:

@@ -149,7 +149,9 @@ def _parse(text: str) -> JSON:
             "not-json",
             f"The body is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).",
         ) from error
-    return _storable(document) if _UNSTORABLE_ESCAPE.search(text) else document
+    if "\\u" in text and _UNSTORABLE_ESCAPE.search(text):
+        return _storable(document)
+    return document
 
 
 def _integer(digits: str) -> int | str:

@@ -8,26 +8,26 @@ from meetings.formats.reading import JSON
 # In lower case.
 SECRET_NAMES = frozenset({"authorization", "jointoken"})
 
-_NAME = re.compile(rb"authorization|jointoken", re.IGNORECASE)
-# A name may also be spelled with escapes; then only decoding can tell.
-_ESCAPED_LETTER = re.compile(rb"\\u00[4-7]", re.IGNORECASE)
+# The last is how a name may be spelled with escapes; then only decoding can tell.
+_HINTS = (b"authorization", b"jointoken", b"bearer", b"\\u00")
 _BLANK = rb"(blanked)"
+# A join token is a long run of base64; nothing else in a body of events is.
+_BASE64 = re.compile(rb"()[A-Za-z0-9+/_-]{80,}={0,2}")
 _VALUES = (
     re.compile(rb"(?i)(\bbearer[ \t]{1,8})[^\s\"'\\,;{}\[\]]+"),
     re.compile(
         rb"(?i)((?:authorization|jointoken)\\{0,8}[\"']?[ \t]{0,8}[:=][ \t]{0,8}\\{0,8}[\"']?)"
         rb"[^\"'\\,;&{}\[\]\r\n]+"
     ),
-    # A join token is a long run of base64; nothing else in a body of events is.
-    re.compile(rb"()[A-Za-z0-9+/_-]{80,}={0,2}"),
+    _BASE64,
 )
 
 
 def may_hold_token(body: bytes) -> bool:
+    """Whether a closer look is needed. Quick, as nearly all bodies hold none."""
     return any(
-        pattern.search(spelling)
+        _BASE64.search(spelling) or any(hint in spelling.lower() for hint in _HINTS)
         for spelling in _spellings(body)
-        for pattern in (_NAME, _ESCAPED_LETTER, *_VALUES)
     )
 
 

@@ -21,6 +21,8 @@ from portal.charts.pie import Slice, pie
 from portal.pieces import Table
 from portal.timerange import TimeRange
 
+_FEW = 3  # failures; fewer are chance
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -65,7 +67,6 @@ def curl(request: HttpRequest) -> str:
 
 def _charts(board: Dashboard) -> dict[str, str]:
     durations = board.start_durations
-    wide = [one for one in durations.by_sdk]
     return {
         "success": line(
             "Join success",
@@ -73,17 +74,18 @@ def _charts(board: Dashboard) -> dict[str, str]:
             [Series("Join success", board.trend.course("join_success"), "accent")],
             unit="%",
             target=settings.JOIN_SUCCESS_TARGET,
+            height=120,
         ),
         "p50": line(
             "Meeting start duration, p50",
             durations.moments,
-            [Series(clients.sdk(one.sdk), _in_seconds(one.p50_ms)) for one in wide],
+            [Series(clients.sdk(one.sdk), _in_seconds(one.p50_ms)) for one in durations.by_sdk],
             unit="s",
         ),
         "p95": line(
             "Meeting start duration, p95",
             durations.moments,
-            [Series(clients.sdk(one.sdk), _in_seconds(one.p95_ms)) for one in wide],
+            [Series(clients.sdk(one.sdk), _in_seconds(one.p95_ms)) for one in durations.by_sdk],
             unit="s",
         ),
         "platforms": pie(
@@ -97,7 +99,11 @@ def _charts(board: Dashboard) -> dict[str, str]:
             board,
             "SDK versions",
             [
-                (one, clients.sdk(one.name, one.version), {"sdk": one.name, "sdk_version": one.version})
+                (
+                    one,
+                    clients.sdk(one.name, one.version),
+                    {"sdk": one.name, "sdk_version": one.version},
+                )
                 for one in board.shares.versions
             ],
         ),
@@ -121,14 +127,18 @@ def _charts(board: Dashboard) -> dict[str, str]:
     }
 
 
-def _bars(
-    board: Dashboard, title: str, rows: Sequence[tuple[Share, str, dict[str, str]]]
-) -> str:
+def _bars(board: Dashboard, title: str, rows: Sequence[tuple[Share, str, dict[str, str]]]) -> str:
     return bars(
         title,
         [
-            Bar(label, one.requested, _attempts(board, **filters), note=_trouble(one), tone=_tone(one))
-            for one, label, filters in rows
+            Bar(
+                label,
+                one.requested,
+                _attempts(board, **told),
+                note=_trouble(one),
+                tone=_tone(one, board),
+            )
+            for one, label, told in rows
         ],
         total=board.now.requested.times,
     )
@@ -140,11 +150,13 @@ def _trouble(share: Share) -> str:
     return f"{share.failed} of {decided} could not join" if share.failed else ""
 
 
-def _tone(share: Share) -> str:
-    """Marked only where failures are more than chance: twice what the target allows, and several."""
+def _tone(share: Share, board: Dashboard) -> str:
+    """Marked where one kind of client stands out: it fails twice as often as all the others."""
     decided = share.succeeded + share.failed
-    allowed = (1 - settings.JOIN_SUCCESS_TARGET) * decided * 2
-    return "bad" if share.failed >= 3 and share.failed > allowed else "accent"
+    others_failed = board.now.failed.times - share.failed
+    others_decided = board.now.decided - decided
+    usual = max(1 - settings.JOIN_SUCCESS_TARGET, others_failed / max(1, others_decided))
+    return "bad" if share.failed >= _FEW and share.failed > 2 * usual * decided else "accent"
 
 
 def _attempts(board: Dashboard, **filters: str) -> str:
@@ -190,7 +202,9 @@ def _tables(board: Dashboard) -> list[Rows]:
 
 def _choices(offered: Choices, chosen: ClientChoice) -> list[Choice]:
     return [
-        Choice("sdk", "SDK", [Option(name, clients.sdk(name)) for name in offered.sdks], chosen.sdk),
+        Choice(
+            "sdk", "SDK", [Option(name, clients.sdk(name)) for name in offered.sdks], chosen.sdk
+        ),
         Choice(
             "sdk_version",
             "SDK version",

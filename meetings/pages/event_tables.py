@@ -1,13 +1,15 @@
 """Tables of client events: the three of the dashboard, and the plain list."""
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from meetings import vocabulary, wording
+from meetings import verdicts, vocabulary, wording
 from meetings.models import Attendee, ClientEvent
 from meetings.pages import clients
+from meetings.pages.subject_tables import shortened, subject_link
 from portal.pieces import Column, Row, State, Table
 from portal.templatetags.timetags import at, when
 
@@ -30,7 +32,13 @@ def join_failures(events: Iterable[ClientEvent]) -> Table:
         Column("Retries", "number"),
     ]
     rows = [
-        _row(event, why(event), *_client(event), _seconds(event.signaling_open_ms), event.retry_count)
+        _row(
+            event,
+            cause(event),
+            *_client(event),
+            _seconds(event.signaling_open_ms),
+            event.retry_count,
+        )
         for event in events
     ]
     return Table("Meeting join failures", columns, rows)
@@ -49,7 +57,7 @@ def drops(events: Iterable[ClientEvent]) -> Table:
     rows = [
         _row(
             event,
-            why(event),
+            cause(event),
             *_client(event),
             _seconds(event.meeting_duration_ms),
             event.retry_count,
@@ -67,6 +75,13 @@ def device_failures(events: Iterable[ClientEvent]) -> Table:
     return Table("Audio and video input failures", columns, rows)
 
 
+def meeting_failures(events: Iterable[ClientEvent]) -> Table:
+    """What failed in one meeting."""
+    columns = [Column("Attendee"), Column("When"), Column("What failed"), *_WITH]
+    rows = [_row(event, why(event), *_client(event)) for event in events]
+    return Table("Failures of this meeting", columns, rows)
+
+
 def listed(events: Iterable[ClientEvent]) -> Table:
     """Any events, newest first."""
     columns = [
@@ -82,13 +97,11 @@ def listed(events: Iterable[ClientEvent]) -> Table:
                 _person(event.attendee),
                 what(event),
                 moment(event),
-                format_html(
-                    '<a href="{}" dir="auto">{}</a>', event.meeting.get_absolute_url(), event.meeting
-                ),
+                subject_link(event.meeting.get_absolute_url(), str(event.meeting)),
                 *_client(event),
             ],
             url=event_url(event),
-            state=state_of(event),
+            state=_edge(event),
         )
         for event in events
     ]
@@ -105,6 +118,12 @@ def state_of(event: ClientEvent) -> State:
     return "info"
 
 
+def _edge(event: ClientEvent) -> State | Literal[""]:
+    """Ordinary events have no edge, so that the others are seen."""
+    state = state_of(event)
+    return "" if state == "info" else state
+
+
 def what(event: ClientEvent) -> SafeString:
     """The event in plain words with its cause if it failed, and the client's own words small."""
     name = event.name.value
@@ -114,10 +133,16 @@ def what(event: ClientEvent) -> SafeString:
 
 
 def why(event: ClientEvent) -> SafeString:
-    explanation = wording.explain(
-        event.name.value, event.status.value if event.status else "", event.reason
-    )
-    return _two_lines(explanation.title, _shortened(explanation.technical))
+    """What failed and why: "Could not join: the meeting was full"."""
+    explanation = verdicts.explained(event)
+    return _two_lines(explanation.title, explanation.technical)
+
+
+def cause(event: ClientEvent) -> SafeString:
+    """Why alone, where the table's title says what failed: "The meeting was full"."""
+    explanation = verdicts.explained(event)
+    cause = explanation.title.partition(": ")[2] or explanation.title
+    return _two_lines(cause[:1].upper() + cause[1:], explanation.technical)
 
 
 def device(event: ClientEvent) -> str:
@@ -148,15 +173,15 @@ def _exact(event: ClientEvent) -> SafeString:
     return format_html("{}<small>{}</small>", moment(event), at(event.happened_at))
 
 
-def _person(attendee: Attendee) -> str:
-    return attendee.person
+def _person(attendee: Attendee) -> SafeString:
+    return shortened(attendee.person)
 
 
-def _client(event: ClientEvent) -> Sequence[str]:
+def _client(event: ClientEvent) -> Sequence[SafeString]:
     return (
-        clients.sdk_of(event.client),
-        clients.system_of(event.client),
-        clients.browser_of(event.client),
+        clients.cell(clients.sdk_of(event.client)),
+        clients.cell(clients.system_of(event.client)),
+        clients.cell(clients.browser_of(event.client)),
     )
 
 
@@ -167,9 +192,10 @@ def _seconds(milliseconds: float | None) -> float | None:
 def _two_lines(plain: str, technical: str) -> SafeString:
     if not technical or technical == plain:
         return format_html("{}", plain)
-    return format_html('{}<small class="technical" dir="auto">{}</small>', plain, technical)
-
-
-def _shortened(text: str, longest: int = 110) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return format_html(
+        '<span class="plain">{}</span><small class="technical one-line" dir="auto" title="{}">{}'
+        "</small>",
+        plain,
+        technical,
+        technical,
+    )

@@ -1,12 +1,14 @@
 """Where the rows behind a figure stand: every number on a page links through here."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from urllib.parse import urlencode
 
 from django.urls import reverse
 
 from meetings.dashboard import ClientChoice
 from meetings.filters import NOT_TOLD
+from meetings.models import Meeting
 from portal.timerange import TimeRange
 
 Value = str | int | Sequence[str]
@@ -48,3 +50,31 @@ def _list(
     parameters |= filters
     query = urlencode(parameters, doseq=True)
     return f"{reverse(name)}?{query}" if query else reverse(name)
+
+
+def events_of(meeting: Meeting, **filters: Value) -> str:
+    """All events of a meeting, whatever the page's period."""
+    filters = {"meeting": meeting.external_id, **filters}
+    return _list("admin:client_events", _whole(meeting), None, filters)
+
+
+def attendees_of(meeting: Meeting, **filters: Value) -> str:
+    filters = {"meeting": meeting.external_id, **filters}
+    return _list("admin:attendees", _whole(meeting), None, filters)
+
+
+def of_person(external_user_id: str) -> str:
+    """Everything known of a person in the longest period that is offered."""
+    return _list("admin:attendees", TimeRange.preset("30d"), None, {"user": external_user_id})
+
+
+def _whole(meeting: Meeting) -> TimeRange | None:
+    """From the first to the last event of the meeting, to the second."""
+    if meeting.first_event_at is None or meeting.last_event_at is None:
+        return None
+    end = meeting.last_event_at + timedelta(seconds=1)
+    return TimeRange.between(meeting.first_event_at.isoformat(), end.isoformat())
+
+
+def attendee(pk: int) -> str:
+    return reverse("admin:attendee", args=[pk])

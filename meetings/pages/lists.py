@@ -1,4 +1,4 @@
-"""The lists of meetings, attendees and client events: filtered, paged, and to take away as files."""
+"""The lists of meetings, attendees and client events: filtered, paged, with files to take away."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

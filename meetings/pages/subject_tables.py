@@ -11,8 +11,7 @@ from meetings.models import Attendee, Meeting
 from meetings.pages import clients
 from meetings.presence import SILENT_FOR
 from portal.pieces import Column, Row, State, Table
-from portal.templatetags.pieces import identifier, state
-from portal.templatetags.timetags import when
+from portal.templatetags.pieces import state
 
 _OUTCOMES: dict[str, State] = {
     Attendee.Outcome.FAILED: "bad",
@@ -72,7 +71,8 @@ def meeting_name(meeting: Meeting) -> SafeString:
 def _people(meeting: Meeting) -> SafeString:
     """How many, and how many are in now."""
     if verdicts.is_live(meeting):
-        return format_html("{} <small>{} in now</small>", meeting.attendee_count, meeting.present_count)
+        now = format_html(" <small>{} in now</small>", meeting.present_count)
+        return format_html("{}{}", meeting.attendee_count, now)
     return format_html("{}", meeting.attendee_count)
 
 
@@ -100,10 +100,10 @@ def _attendee(attendee: Attendee, *, with_meeting: bool) -> Row:
             attendee_name(attendee),
             (kind, word),
             problems(attendee),
-            *([_link(meeting.get_absolute_url(), str(meeting))] if meeting else []),
-            clients.sdk_of(attendee.client),
-            clients.browser_of(attendee.client),
-            clients.system_of(attendee.client),
+            *([subject_link(meeting.get_absolute_url(), str(meeting))] if meeting else []),
+            clients.cell(clients.sdk_of(attendee.client)),
+            clients.cell(clients.browser_of(attendee.client)),
+            clients.cell(clients.system_of(attendee.client)),
             attendee.joined_at,
             attendee.last_event_at,
         ],
@@ -147,7 +147,7 @@ def problems(attendee: Attendee) -> str:
     )
 
 
-def shortened(text: str, longest: int = 48) -> SafeString:
+def shortened(text: str, longest: int = 36) -> SafeString:
     """Long ids lose their middle; the whole is on hover."""
     if len(text) <= longest:
         return format_html("<bdi>{}</bdi>", text)
@@ -160,9 +160,5 @@ def _or_nothing(count: int) -> int | None:
     return count or None
 
 
-def _link(url: str, label: str) -> SafeString:
-    return format_html('<a href="{}">{}</a>', url, shortened(label, 32))
-
-
-def id_of(subject: Meeting | Attendee) -> SafeString | str:
-    return identifier(subject.external_id)
+def subject_link(url: str, label: str) -> SafeString:
+    return format_html('<a href="{}">{}</a>', url, shortened(label, 28))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from meetings import vocabulary
-from meetings.dashboard import Dashboard
+from meetings.dashboard import Headline
 from meetings.dashboard.shapes import Freshness, Period, Tally
 from meetings.pages import links
 from portal import figures
@@ -33,7 +33,7 @@ class Tile:
     note: str = ""
 
 
-def tiles(board: Dashboard) -> list[Tile]:
+def tiles(board: Headline) -> list[Tile]:
     return [
         _join_success(board),
         _shut_out(board),
@@ -60,7 +60,7 @@ def _known(period: Period, value: float | None) -> float | None:
     return None if period.is_empty else value
 
 
-def _join_success(board: Dashboard) -> Tile:
+def _join_success(board: Headline) -> Tile:
     now, target = board.now, settings.JOIN_SUCCESS_TARGET
     rate = now.join_success
     state: State = "unknown" if rate is None else "ok" if rate >= target else "bad"
@@ -85,7 +85,7 @@ def _join_success(board: Dashboard) -> Tile:
     )
 
 
-def _shut_out(board: Dashboard) -> Tile:
+def _shut_out(board: Headline) -> Tile:
     now = board.now
     attempts = now.failed.times
     return Tile(
@@ -102,7 +102,7 @@ def _shut_out(board: Dashboard) -> Tile:
     )
 
 
-def _tally(board: Dashboard, label: str, name: str, event: str) -> Tile:
+def _tally(board: Headline, label: str, name: str, event: str) -> Tile:
     tally: Tally = getattr(board.now, name)
     before: Tally = getattr(board.before, name)
     return Tile(
@@ -119,15 +119,15 @@ def _tally(board: Dashboard, label: str, name: str, event: str) -> Tile:
     )
 
 
-def _time_to_join(board: Dashboard, label: str, name: str, note: str) -> Tile:
+def _time_to_join(board: Headline, label: str, name: str, note: str) -> Tile:
     now: float | None = getattr(board.now, name)
     before: float | None = getattr(board.before, name)
     return Tile(
         label,
-        None if now is None else now / 1000,
+        _in_seconds(now),
         links.events(board.period, board.clients, name=vocabulary.JOIN_SUCCEEDED),
         unit="s",
-        before=None if before is None else before / 1000,
+        before=_in_seconds(before),
         better="down",
         spark=board.trend.course(name),
         as_of=board.freshness.as_of,
@@ -136,7 +136,12 @@ def _time_to_join(board: Dashboard, label: str, name: str, note: str) -> Tile:
     )
 
 
-def _live(board: Dashboard) -> Tile:
+def _in_seconds(milliseconds: float | None) -> float | None:
+    """To what is shown, so that a change nobody can see is none."""
+    return None if milliseconds is None else round(milliseconds / 1000, 1)
+
+
+def _live(board: Headline) -> Tile:
     return Tile(
         "Meetings now",
         board.live.meetings,

@@ -9,8 +9,10 @@ class AccessConfig(AppConfig):
 
     def ready(self) -> None:
         from portal.access import openapi  # noqa: F401 - registers itself with drf-spectacular
+        from portal.access.admin import replace_foreign_pages
         from portal.access.pages import register_pages
         from portal.access.roles import sync_roles
 
         post_migrate.connect(sync_roles, dispatch_uid="portal.access.roles")
         register_pages()
+        replace_foreign_pages()

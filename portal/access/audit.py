@@ -32,7 +32,7 @@ def record(
         actor_name=actor.get_username() if actor else "",
         address=client_address(request) if request else "",
         action=action,
-        target_type=target._meta.label_lower if target else "",  # noqa: SLF001 - public in Django
+        target_type=target._meta.label_lower if target else "",
         target_id=str(target.pk) if target else "",
         target_label=_clean(target_label or str(target or ""))[:200],
         detail=_storable(detail),

@@ -42,8 +42,8 @@ class User(AbstractUser):
 
 
 class KeyKind(models.TextChoices):
-    INGEST = "ingest", "Ingest key (public, in a URL, can only send)"
-    SECRET = "secret", "Secret key (for programs that read or act)"
+    INGEST = "ingest", "Ingest"
+    SECRET = "secret", "Secret"
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -139,7 +139,7 @@ class QuotaWindow(models.Model):
 class AuditEvent(models.Model):
     """Who did what, when and from where. The database refuses to change or delete a row."""
 
-    at = models.DateTimeField(default=timezone.now)
+    at = models.DateTimeField("time", default=timezone.now)
     # A number and a name rather than a foreign key: the row must outlive the person's.
     actor_id = models.BigIntegerField(null=True, blank=True)
     actor_name = models.CharField("who", max_length=150, blank=True)
@@ -153,6 +153,7 @@ class AuditEvent(models.Model):
 
     class Meta:
         ordering = ["-at", "-pk"]
+        verbose_name_plural = "audit trail"
         default_permissions = ["view"]
         indexes = [
             models.Index(fields=["-at", "-id"], name="access_auditevent_at"),
@@ -168,7 +169,7 @@ class AuditEvent(models.Model):
 class SignInAttempt(models.Model):
     """A sign-in that has not succeeded: counted, so that guessing takes too long."""
 
-    at = models.DateTimeField(default=timezone.now)
+    at = models.DateTimeField("time", default=timezone.now)
     user_name = models.CharField(max_length=150, help_text="As typed, case folded.")
     source = models.CharField(max_length=64, help_text="IPv4 address, or IPv6 network of 64 bits.")
 

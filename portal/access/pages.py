@@ -99,7 +99,7 @@ def remove_page(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     form = SecondFactorForm(request.POST or None, request=request, user=user)
     if request.method == "POST" and form.is_valid():
-        second_factor.remove(request, user, actor=user)
+        second_factor.remove(user, actor=user, request=request)
         messages.success(request, "The second factor is removed. Your password alone signs you in.")
         return redirect("admin:second_factor")
     return _confirm_page(request, form, title="Remove the second factor", button="Remove")

@@ -27,8 +27,7 @@ _SEE = {
     "meetings.view_eventname",
     "meetings.view_meeting",
     "meetings.view_meetingstatus",
-    "polling.view_poller",
-    "polling.view_run",
+    "polling.view_heartbeat",
 }
 _ACT = {
     "failures.triage_failure",

@@ -95,13 +95,13 @@ def renew_recovery_codes(request: HttpRequest, user: User) -> list[str]:
     return codes
 
 
-def remove(request: HttpRequest, user: User, *, actor: User) -> None:
-    """Take the second factor away and end the person's other sessions."""
+def remove(user: User, *, actor: User | None, request: HttpRequest | None = None) -> None:
+    """Take the second factor away, and end the person's sessions but the one that asks for it."""
     with transaction.atomic():
         TOTPDevice.objects.filter(user=user).delete()
         StaticDevice.objects.filter(user=user).delete()
         audit.record("second_factor.remove", actor=actor, request=request, target=user)
-        if actor.pk == user.pk:
+        if request and actor and actor.pk == user.pk:
             sessions.end_other_sessions(request, user)
         else:
             sessions.end_sessions(user)

@@ -40,7 +40,7 @@ def _bar(row: Bar, whole: float, unit: str) -> SafeString:
     """The list itself is readable text, so it needs no table twin."""
     share = min(1.0, max(0.0, row.value / whole))
     content = format_html(
-        '<span class="bar-label" dir="auto">{}{}</span><span class="bar-figure">{}</span>'
+        '<span class="bar-label"><bdi>{}</bdi>{}</span><span class="bar-figure">{}</span>'
         '<svg class="bar-line" width="100%" height="6" aria-hidden="true">'
         '<rect class="bar-rail" width="100%" height="6" rx="3"/>'
         '<rect class="fill ink-{}" width="{}" height="6" rx="3"/></svg>',

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from portal.charts import frame
 from portal.charts.frame import Series
 from portal.charts.line import time_twin
-from portal.charts.scale import Ruler, round_top
+from portal.charts.scale import Axis, Ruler, round_top
 
 _TOP, _AXIS = 18, 22
 _FILLED = 0.78  # of a bucket's width
@@ -32,13 +32,14 @@ def columns(
     ruler = Ruler(moments[0], moments[-1] + step)
     width = 1 / len(moments)
     places = [ruler.place(moment) for moment in moments]
-    top = round_top(totals)
+    axis = Axis(round_top(totals))
     content = format_html(
-        "{}{}{}{}",
-        frame.gridlines(top, unit, _TOP, height),
-        frame.time_axis(ruler.ticks(), _TOP + height + 16, _TOP),
+        "{}{}{}{}{}",
+        frame.gridlines(axis, _TOP, height),
         _gaps(totals, places, width, height),
-        _stacks(series, places, width, top, height),
+        _stacks(series, places, width, axis.top, height),
+        frame.level_labels(axis, unit, _TOP, height),
+        frame.time_axis(ruler.ticks(), _TOP + height + 16, _TOP),
     )
     drawing = frame.svg(
         title, frame.spoken(series, unit), _TOP + height + _AXIS, content, "has-hover"
@@ -47,7 +48,7 @@ def columns(
         title,
         drawing,
         kind="columns",
-        key=frame.key(series, unit) if len(series) > 1 else "",
+        key=frame.key(series, unit),
         twin=time_twin(title, moments, series, unit, [place + width / 2 for place in places]),
     )
 

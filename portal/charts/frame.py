@@ -8,7 +8,7 @@ from zlib import crc32
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from portal.charts.scale import Tick, levels
+from portal.charts.scale import Axis, Tick
 from portal.figures import NOTHING, figure
 
 MOST_SERIES = 5
@@ -90,17 +90,29 @@ def key(series: Sequence[Series], unit: str) -> SafeString | str:
     )
 
 
-def gridlines(top: float, unit: str, plot_top: int, plot_height: int) -> SafeString:
-    """Faint lines with their figure above them, at the left edge inside the plot."""
-    rows = [
-        (plot_top + plot_height * (1 - level / top), figure(level, unit)) for level in levels(top)
-    ]
+def gridlines(axis: Axis, plot_top: int, plot_height: int) -> SafeString:
+    """Faint lines; their figures come last, on top of the plot."""
     return format_html_join(
         "",
-        '<line class="grid" x1="0" x2="100%" y1="{}" y2="{}"/>'
-        '<text class="axis" x="0" y="{}">{}</text>',
-        ((f"{y:.1f}", f"{y:.1f}", f"{y - 4:.1f}", label) for y, label in rows),
+        '<line class="grid" x1="0" x2="100%" y1="{0}" y2="{0}"/>',
+        ((f"{y:.1f}",) for y, _ in _levels(axis, plot_top, plot_height)),
     )
+
+
+def level_labels(axis: Axis, unit: str, plot_top: int, plot_height: int) -> SafeString:
+    """At the left edge, inside the plot and above their line."""
+    return format_html_join(
+        "",
+        '<text class="axis" x="0" y="{}">{}</text>',
+        (
+            (f"{y - 4:.1f}", figure(level, unit))
+            for y, level in _levels(axis, plot_top, plot_height)
+        ),
+    )
+
+
+def _levels(axis: Axis, plot_top: int, plot_height: int) -> list[tuple[float, float]]:
+    return [(plot_top + plot_height * (1 - axis.place(level)), level) for level in axis.levels()]
 
 
 def time_axis(ticks: Iterable[Tick], y: int, plot_top: int) -> SafeString:

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from portal import moments as words
 from portal.charts import frame
 from portal.charts.frame import Series
-from portal.charts.scale import Ruler, round_top
+from portal.charts.scale import Axis, Ruler, round_top
 from portal.charts.sparkline import through
 from portal.figures import figure
 
@@ -24,11 +24,13 @@ def line(
     *,
     unit: str = "",
     target: float | None = None,
+    floor: float = 0,
     height: int = 200,
 ) -> SafeString:
     """At most five series over the same moments, from zero up; None is a gap.
 
-    `target` draws a dashed line at that value. Units as in portal.figures.
+    `target` draws a dashed line at that value. Units as in portal.figures. A `floor` above zero
+    is for shares that live near 100 % only; values below it are drawn at the bottom.
     """
     series = list(series)[: frame.MOST_SERIES]
     known = [value for one in series for value in one.values if value is not None]
@@ -36,13 +38,14 @@ def line(
         return frame.no_data(title, "line")
     ruler = Ruler(moments[0], moments[-1])
     places = [ruler.place(moment) for moment in moments]
-    top = 1.0 if unit == "%" else round_top(known, least=target or 0)
+    axis = Axis(1.0 if unit == "%" else round_top(known, least=target or 0), floor)
     content = format_html(
-        "{}{}{}{}",
-        frame.gridlines(top, unit, _TOP, height),
+        "{}{}{}{}{}",
+        frame.gridlines(axis, _TOP, height),
+        _paths(series, places, axis, height),
+        _target(target, axis, unit, height),
+        frame.level_labels(axis, unit, _TOP, height),
         frame.time_axis(ruler.ticks(), _TOP + height + 16, _TOP),
-        _target(target, top, unit, height),
-        _paths(series, places, top, height),
     )
     drawing = frame.svg(
         title, frame.spoken(series, unit), _TOP + height + _AXIS, content, "has-hover"
@@ -57,7 +60,7 @@ def line(
 
 
 def _paths(
-    series: Sequence[Series], places: Sequence[float], top: float, height: int
+    series: Sequence[Series], places: Sequence[float], axis: Axis, height: int
 ) -> SafeString:
     return format_html(
         '<svg y="{}" width="100%" height="{}" viewBox="0 0 {} {}" preserveAspectRatio="none" '
@@ -70,7 +73,7 @@ def _paths(
             "",
             '<path class="stroke {}" d="{}"/>',
             (
-                (frame.ink(one, i), through(_points(one, places, top, height)))
+                (frame.ink(one, i), through(_points(one, places, axis, height)))
                 for i, one in enumerate(series)
             ),
         ),
@@ -78,18 +81,18 @@ def _paths(
 
 
 def _points(
-    series: Series, places: Sequence[float], top: float, height: int
+    series: Series, places: Sequence[float], axis: Axis, height: int
 ) -> list[tuple[float, float | None]]:
     return [
-        (place * _WIDTH, None if value is None else height * (1 - min(value, top) / top))
+        (place * _WIDTH, None if value is None else height * (1 - axis.place(value)))
         for place, value in zip(places, series.values, strict=True)
     ]
 
 
-def _target(target: float | None, top: float, unit: str, height: int) -> SafeString | str:
+def _target(target: float | None, axis: Axis, unit: str, height: int) -> SafeString | str:
     if target is None:
         return ""
-    y = _TOP + height * (1 - target / top)
+    y = _TOP + height * (1 - axis.place(target))
     return format_html(
         '<line class="target" x1="0" x2="100%" y1="{0}" y2="{0}"/>'
         '<text class="axis axis-end" x="100%" y="{1}">target {2}</text>',

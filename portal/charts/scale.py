@@ -33,8 +33,8 @@ class Ruler:
 
     def place(self, moment: datetime) -> float:
         """0 at the start, 1 at the end, kept within both."""
-        whole = (self.end - self.start).total_seconds() or 1
-        return min(1.0, max(0.0, (moment - self.start).total_seconds() / whole))
+        whole = (self.end - self.start).total_seconds() or 1.0
+        return float(min(1.0, max(0.0, (moment - self.start).total_seconds() / whole)))
 
     def holds(self, moment: datetime) -> bool:
         return self.start <= moment <= self.end
@@ -71,7 +71,7 @@ def round_top(values: Iterable[float | None], *, least: float = 0) -> float:
     highest = max(highest, least)
     if highest <= 0:
         return 1
-    power = 10 ** math.floor(math.log10(highest))
+    power = 10.0 ** math.floor(math.log10(highest))
     return next(
         step * power
         for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
@@ -79,6 +79,17 @@ def round_top(values: Iterable[float | None], *, least: float = 0) -> float:
     )
 
 
-def levels(top: float) -> list[float]:
-    """Gridlines: the zero, the top, and the middle."""
-    return [0, top / 2, top]
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Values laid along a height, from `floor` (usually zero) to `top`."""
+
+    top: float
+    floor: float = 0
+
+    def place(self, value: float) -> float:
+        """0 at the floor, 1 at the top, kept within both."""
+        return min(1.0, max(0.0, (value - self.floor) / (self.top - self.floor)))
+
+    def levels(self) -> list[float]:
+        """Gridlines: the floor, the middle and the top."""
+        return [self.floor, (self.floor + self.top) / 2, self.top]

@@ -17,9 +17,10 @@ from portal.figures import duration, figure
 Shape = Literal["dot", "ring", "triangle", "square", "diamond", "cross", "flag"]
 
 # Around the origin, some 10 px across.
-_SHAPES: dict[str, str] = {
+SHAPES: dict[str, str] = {
     "dot": "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
-    "ring": "M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0zM-2.2 0a2.2 2.2 0 1 1 4.4 0a2.2 2.2 0 1 1-4.4 0z",
+    "ring": "M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0z"
+    "M-2.2 0a2.2 2.2 0 1 1 4.4 0a2.2 2.2 0 1 1-4.4 0z",
     "triangle": "M0-5.5L5.5 4.5H-5.5z",
     "square": "M-4.5-4.5h9v9h-9z",
     "diamond": "M0-6L6 0L0 6L-6 0z",
@@ -27,7 +28,9 @@ _SHAPES: dict[str, str] = {
     "flag": "M-1-7H7L4.5-4L7-1H1V7H-1z",
 }
 _WORST = ("bad", "warn", "unknown", "accent", "ok", "quiet", "")
-_TOGETHER = 0.006  # marks nearer than this share of the width are drawn as one
+_TOGETHER = 0.011  # marks nearer than this share of the width are drawn as one
+_TOLD = 8  # marks named one by one where several share a place
+_MOST_ROWS = 1000  # of the table beneath
 _LANE = 30
 
 
@@ -100,8 +103,8 @@ def timeline(
     ruler = Ruler(start, end)
     ticks = ruler.ticks(8)
     return format_html(
-        '<figure class="chart chart-timeline" data-start="{}" data-end="{}" data-zone="{}"{}><figcaption>{}'
-        '</figcaption><div class="lanes">{}{}{}</div>{}</figure>',
+        '<figure class="chart chart-timeline" data-start="{}" data-end="{}" data-zone="{}"{}>'
+        '<figcaption>{}</figcaption><div class="lanes">{}{}{}</div>{}</figure>',
         start.isoformat(),
         end.isoformat(),
         timezone.get_current_timezone_name(),
@@ -223,7 +226,7 @@ def gather(marks: Sequence[Mark], ruler: Ruler) -> list[_Drawn]:
 def _mark(drawn: _Drawn, *, first: bool) -> SafeString:
     """The worst of the marks gives shape, colour and link; the title tells them all.
 
-    One stop of the tab key a lane: the arrow keys step on from there (timeline.js).
+    One stop of the tab key a lane: the arrow keys step on from there (chart-hover.js).
     """
     worst = min(drawn.marks, key=_badness)
     shape = format_html(
@@ -231,26 +234,27 @@ def _mark(drawn: _Drawn, *, first: bool) -> SafeString:
         frame.at_percent(drawn.place),
         _LANE // 2,
         worst.tone,
-        _SHAPES[worst.shape],
+        SHAPES[worst.shape],
         format_html('<text class="event-count" x="0" y="-7">{}</text>', len(drawn.marks))
         if len(drawn.marks) > 1
         else "",
     )
-    label = " · ".join(_told(mark) for mark in drawn.marks[:8])
+    told = [_told(mark) for mark in drawn.marks[:_TOLD]]
+    if len(drawn.marks) > _TOLD:
+        told.append(f"and {len(drawn.marks) - _TOLD} more")
+    label = " · ".join(told)
     tab = "0" if first else "-1"
     if worst.url:
         return format_html(
-            '<a class="event-link" href="{}" tabindex="{}" aria-label="{}"><title>{}</title>{}</a>',
+            '<a class="event-link" href="{}" tabindex="{}"><title>{}</title>{}</a>',
             worst.url,
             tab,
-            label,
             label,
             shape,
         )
     return format_html(
-        '<g class="event-link" tabindex="{}" role="img" aria-label="{}"><title>{}</title>{}</g>',
+        '<g class="event-link" tabindex="{}" role="img"><title>{}</title>{}</g>',
         tab,
-        label,
         label,
         shape,
     )
@@ -277,8 +281,11 @@ def _twin(title: str, lanes: Sequence[Lane]) -> SafeString:
             lasted = duration(span.end - span.start) if span.end else "still going"
             rows.append((span.start, lane.label, span.label or "Present", lasted))
     rows.sort(key=lambda row: row[0])
+    caption = title
+    if len(rows) > _MOST_ROWS:
+        caption = f"{title}: the first {_MOST_ROWS:,} of {len(rows):,} entries"
     return frame.twin(
-        title,
+        caption,
         ["Time", "Who", "What", "Detail"],
-        ((words.absolute(moment), rest) for moment, *rest in rows),
+        ((words.absolute(moment), rest) for moment, *rest in rows[:_MOST_ROWS]),
     )

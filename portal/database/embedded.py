@@ -18,6 +18,7 @@ import importlib.util
 import os
 import shutil
 import stat
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -61,14 +62,20 @@ class EmbeddedServer:
         return self._users_lock is not None and self._user_pid == os.getpid()
 
     def ensure_running(self) -> None:
-        """Start the server unless it answers. From now on this process counts as a user of it."""
+        """Start the server unless it answers. From now on this process counts as a user of it.
+
+        Raises OperationError.
+        """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._lock("start.lock"):
             self._register()
             identity = choose(self.folder, _program("postgres"))
             self._make_socket_dir(identity)
-            self._start(identity)
-            self._make_database()
+            try:
+                self._start(identity)
+                self._make_database()
+            except (psycopg.Error, subprocess.TimeoutExpired) as error:
+                raise EmbeddedServerError(f"PostgreSQL does not start: {error}") from error
 
     def answers(self) -> bool:
         try:

@@ -13,11 +13,11 @@ from portal.timerange import TimeRange
 
 VERSION = "version"  # the occurrence's own column, offered beside its tags
 PERSON = "person"
-PAGE_SIZE = 50
+PAGE_SIZE = 25
 
 _SAMPLE = 10_000
 _MOST_SHARES = 6
-_FIRST = ["browser", "os", "device", "sdk", "sdk_version", VERSION, "region"]
+_FIRST = ["browser", "os", "system", "device", "sdk", "sdk_version", VERSION, "region"]
 _ACRONYMS = {"sdk": "SDK", "os": "OS", "id": "ID", "ip": "IP", "url": "URL", "aws": "AWS"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -128,6 +128,7 @@ def _traits(tags: Mapping[str, str], version: str) -> Iterator[tuple[str, str]]:
 
 
 def _rank(name: str) -> int:
+    name = name.lower()
     return _FIRST.index(name) if name in _FIRST else len(_FIRST)
 
 

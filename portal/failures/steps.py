@@ -29,7 +29,7 @@ _MOST_AT_ONCE = 200
 
 _AFTER = {
     Action.ACKNOWLEDGE: "acknowledged",
-    Action.RESOLVE: "resolved. If it happens again, it opens again by itself",
+    Action.RESOLVE: "resolved. What happens again opens again by itself",
     Action.REOPEN: "reopened",
     Action.MUTE: "muted",
     Action.UNMUTE: "no longer muted",

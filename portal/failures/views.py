@@ -1,6 +1,7 @@
 """The API of failures: read them, and triage them from elsewhere."""
 
-from typing import Any, ClassVar, cast
+from collections.abc import Callable
+from typing import Any, cast
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
@@ -10,7 +11,6 @@ from rest_framework.generics import ListAPIView
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from portal.access.models import ApiKey, User
@@ -100,60 +100,55 @@ class StepView(APIView):
 
     required_scope = "failures:triage"
     required_permission = "failures.triage_failure"
-    asks: ClassVar[type[BaseSerializer[Any]]] = StepSerializer
-
-    def post(self, request: Request, pk: int) -> Response:
-        asked = self.asks(data=request.data)
-        asked.is_valid(raise_exception=True)
-        values = dict(asked.validated_data)
-        failure = _find(pk)
-        self.take(failure, _actor(request), values, values.pop("revision", None))
-        return Response(FailureSerializer(failure).data)
-
-    def take(
-        self, failure: Failure, actor: Actor, values: dict[str, Any], seen: int | None
-    ) -> None:
-        raise NotImplementedError
 
 
 _REFUSED = OpenApiResponse(description="Somebody was faster. Read the failure again, then decide.")
 _ANSWERS = {200: FailureSerializer, 409: _REFUSED}
 
 
-@extend_schema(operation_id="failures_acknowledge", request=StepSerializer, responses=_ANSWERS)
 class AcknowledgeView(StepView):
-    def take(
-        self, failure: Failure, actor: Actor, values: dict[str, Any], seen: int | None
-    ) -> None:
-        services.acknowledge(failure, actor, seen=seen)
+    """Somebody looks after it now."""
+
+    @extend_schema(operation_id="failures_acknowledge", request=StepSerializer, responses=_ANSWERS)
+    def post(self, request: Request, pk: int) -> Response:
+        return _take(request, pk, StepSerializer, services.acknowledge)
 
 
-@extend_schema(operation_id="failures_resolve", request=ResolveSerializer, responses=_ANSWERS)
 class ResolveView(StepView):
-    asks = ResolveSerializer
+    """It is mended. It opens by itself if it happens again."""
 
-    def take(
-        self, failure: Failure, actor: Actor, values: dict[str, Any], seen: int | None
-    ) -> None:
-        services.resolve(failure, actor, in_version=values["in_version"], seen=seen)
+    @extend_schema(operation_id="failures_resolve", request=ResolveSerializer, responses=_ANSWERS)
+    def post(self, request: Request, pk: int) -> Response:
+        return _take(request, pk, ResolveSerializer, services.resolve)
 
 
-@extend_schema(operation_id="failures_mute", request=MuteSerializer, responses=_ANSWERS)
 class MuteView(StepView):
-    asks = MuteSerializer
+    """Silence it for a while."""
 
-    def take(
-        self, failure: Failure, actor: Actor, values: dict[str, Any], seen: int | None
-    ) -> None:
-        services.mute(failure, actor, until=values["until"], seen=seen)
+    @extend_schema(operation_id="failures_mute", request=MuteSerializer, responses=_ANSWERS)
+    def post(self, request: Request, pk: int) -> Response:
+        return _take(request, pk, MuteSerializer, services.mute)
 
 
-@extend_schema(operation_id="failures_reopen", request=StepSerializer, responses=_ANSWERS)
 class ReopenView(StepView):
-    def take(
-        self, failure: Failure, actor: Actor, values: dict[str, Any], seen: int | None
-    ) -> None:
-        services.reopen(failure, actor, seen=seen)
+    """It is not mended, or nobody looks after it any more."""
+
+    @extend_schema(operation_id="failures_reopen", request=StepSerializer, responses=_ANSWERS)
+    def post(self, request: Request, pk: int) -> Response:
+        return _take(request, pk, StepSerializer, services.reopen)
+
+
+def _take(
+    request: Request, pk: int, asks: type[StepSerializer], step: Callable[..., object]
+) -> Response:
+    """Take a step of portal.failures.services; the body's other fields are its options."""
+    asked = asks(data=request.data)
+    asked.is_valid(raise_exception=True)
+    options = dict(asked.validated_data)
+    seen = options.pop("revision", None)
+    failure = _find(pk)
+    step(failure, _actor(request), seen=seen, **options)
+    return Response(FailureSerializer(failure).data)
 
 
 def _find(pk: int) -> Failure:

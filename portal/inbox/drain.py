@@ -131,26 +131,32 @@ def _up_to(limit: int, rows: Sequence[tuple[int, int, int]]) -> Iterator[Claim]:
 
 
 def _handle_together(ids: Sequence[int]) -> None:
+    error = _failure_of(ids)
+    if error is None:
+        return
+    logger.info("A batch of %d deliveries failed (%s); trying each alone.", len(ids), error)
+    for pk in ids:
+        _handle_alone(pk)
+
+
+def _handle_alone(pk: int) -> None:
+    error = _failure_of([pk])
+    if error is None:
+        return
+    logger.error("Delivery %d could not be handled.", pk, exc_info=error)
+    _hold(pk, "handling-failed", f"{type(error).__name__}: {error}")
+
+
+def _failure_of(ids: Sequence[int]) -> Exception | None:
+    """Handle these deliveries; returns what went wrong with them, and raises what did not."""
     try:
         _handle(ids)
     except Exception as error:
         if _is_the_databases(error):
             _give_back(ids)
             raise
-        logger.info("A batch of %d deliveries failed (%s); trying each alone.", len(ids), error)
-        for pk in ids:
-            _handle_alone(pk)
-
-
-def _handle_alone(pk: int) -> None:
-    try:
-        _handle([pk])
-    except Exception as error:
-        if _is_the_databases(error):
-            _give_back([pk])
-            raise
-        logger.exception("Delivery %d could not be handled.", pk)
-        _hold(pk, "handling-failed", f"{type(error).__name__}: {error}")
+        return error
+    return None
 
 
 def _is_the_databases(error: Exception) -> bool:

@@ -1,11 +1,12 @@
 """The rows of a changelist, with moments, numbers and yes/no shown as everywhere else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django import template
+from django.contrib.admin.helpers import AdminReadonlyField
 from django.contrib.admin.templatetags.admin_list import result_headers, result_hidden_fields
 from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
 from django.contrib.admin.utils import display_for_field, display_for_value, lookup_field
@@ -20,7 +21,7 @@ from django.utils.text import capfirst
 
 from portal.listing import PortalChangeList
 from portal.templatetags.pieces import number, state
-from portal.templatetags.timetags import when
+from portal.templatetags.timetags import at, when
 
 register = template.Library()
 
@@ -44,13 +45,16 @@ class Line:
 def portal_results(cl: PortalChangeList) -> dict[str, Any]:
     """In place of Django's result_list."""
     headers = list(result_headers(cl))
+    lines = list(_lines(cl, [_label(header) for header in headers]))
+    for header, cell in zip(headers, lines[0].cells if lines else [], strict=False):
+        header["number"] = "cell-number" in cell.css
     sorted_fields = sum(1 for header in headers if header.get("sort_priority"))
     return {
         "cl": cl,
         "headers": headers,
         "many_sorted": sorted_fields > 1,
         "hidden_fields": list(result_hidden_fields(cl)),
-        "lines": list(_lines(cl, [_label(header) for header in headers])),
+        "lines": lines,
     }
 
 
@@ -95,10 +99,11 @@ def _cell(
 
 
 def _links(cl: PortalChangeList, name: Any) -> bool:
-    if cl.list_display_links is None:
+    chosen: Sequence[Any] | None = cl.list_display_links
+    if chosen is None:
         return False
-    if cl.list_display_links:
-        return name in cl.list_display_links
+    if chosen:
+        return name in chosen
     named = [one for one in cl.list_display if one != "action_checkbox"]
     return bool(named) and named[0] == name
 
@@ -114,18 +119,22 @@ def _shown(cl: PortalChangeList, result: models.Model, name: Any) -> tuple[Any, 
     if field is not None and isinstance(field.remote_field, models.ManyToOneRel):
         related = getattr(result, field.name)
         return (empty if related is None else related), ""
-    getter = attribute.fget if isinstance(attribute, property) else attribute
-    boolean = getattr(getter, "boolean", False) or isinstance(field, models.BooleanField)
-    if boolean and (value is None or isinstance(value, bool)):
+    if _is_boolean(field, attribute) and (value is None or isinstance(value, bool)):
         return _yes_or_no(value), ""
     if isinstance(value, datetime):
         return when(value), "cell-time"
     if isinstance(value, int | float) and not getattr(field, "choices", None):
-        plain = field is not None and field.primary_key
-        return (str(value) if plain else number(value)), "cell-number"
+        if field is not None and field.primary_key:
+            return str(value), ""
+        return number(value), "cell-number"
     if field is None or field.auto_created:
         return display_for_value(value, empty), ""
     return display_for_field(value, field, empty), ""
+
+
+def _is_boolean(field: Any, attribute: Any) -> bool:
+    getter = attribute.fget if isinstance(attribute, property) else attribute
+    return isinstance(field, models.BooleanField) or bool(getattr(getter, "boolean", False))
 
 
 def _yes_or_no(value: bool | None) -> SafeString:
@@ -135,6 +144,21 @@ def _yes_or_no(value: bool | None) -> SafeString:
     return format_html(
         '<span class="{}">{}</span>', "yes" if value else "no", "Yes" if value else "No"
     )
+
+
+@register.simple_tag
+def readonly(field: AdminReadonlyField) -> Any:
+    """A read-only field of a form, with moments and yes/no shown as everywhere else."""
+    named = field.field["field"]
+    try:
+        model_field, attribute, value = lookup_field(named, field.form.instance, field.model_admin)
+    except (AttributeError, ValueError, ObjectDoesNotExist):
+        return field.contents()
+    if isinstance(value, datetime):
+        return at(value)
+    if isinstance(value, bool) and _is_boolean(model_field, attribute):
+        return _yes_or_no(value)
+    return field.contents()
 
 
 @register.filter

@@ -42,8 +42,8 @@ def signed_in(user: User) -> Client:
     return client
 
 
-def make_request(**headers: str) -> HttpRequest:
-    return RequestFactory().get("/", **headers)
+def make_request(**meta: Any) -> HttpRequest:
+    return RequestFactory().get("/", **meta)
 
 
 def make_authenticator(user: User) -> TOTPDevice:

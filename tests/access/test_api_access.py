@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -127,7 +128,7 @@ def test_a_session_that_writes_must_carry_the_csrf_token() -> None:
 
 
 @pytest.mark.parametrize("change", [{"is_staff": False}, {"must_change_password": True}])
-def test_people_who_cannot_use_the_pages_cannot_use_the_api(change: dict[str, bool]) -> None:
+def test_people_who_cannot_use_the_pages_cannot_use_the_api(change: dict[str, Any]) -> None:
     client = signed_in(make_user(is_superuser=True, **change))
 
     assert client.get(READ).status_code == 401

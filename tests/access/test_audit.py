@@ -78,7 +78,8 @@ def test_the_trail_can_be_read_filtered_and_searched() -> None:
     audit.record("sign_in.failed", target_label="mallory")
     client = signed_in(ada)
 
-    found = client.get(LIST, {"q": "web app", "actor": ada.pk, "when": "hour"}).content.decode()
+    filters = {"q": "web app", "actor": str(ada.pk), "when": "hour"}
+    found = client.get(LIST, filters).content.decode()
     detail = client.get(f"{LIST}{event.pk}/change/").content.decode()
 
     assert "key.revoke" in found

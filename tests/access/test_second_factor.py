@@ -1,6 +1,8 @@
 import re
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -216,6 +218,20 @@ def test_where_it_becomes_obligatory_a_session_without_it_ends(settings: Setting
 
     assert response["Location"].startswith(LOGIN)
     assert "_auth_user_id" not in client.session
+
+
+def test_somebody_locked_out_is_let_in_again_on_the_command_line() -> None:
+    person = make_user(username="ada")
+    make_authenticator(person)
+    elsewhere = signed_in(person)
+
+    call_command("second_factor", "remove", "ada", stderr=StringIO())
+
+    assert not second_factor.is_enrolled(person)
+    assert elsewhere.get(PAGE).status_code == 302
+    for name in ["ada", "nobody"]:
+        with pytest.raises(CommandError):
+            call_command("second_factor", "remove", name)
 
 
 def test_satisfied_tells_what_the_middleware_asks(settings: Settings) -> None:

@@ -1,5 +1,6 @@
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -23,7 +24,7 @@ def _cheap_passwords(settings: Settings) -> None:
 
 def attempt(client: Client, name: str, password: str = WRONG, address: str = "") -> str:
     """Try to sign in: "" if it worked, else the page."""
-    extra = {"REMOTE_ADDR": address} if address else {}
+    extra: Any = {"REMOTE_ADDR": address} if address else {}
     response = client.post(LOGIN, {"username": name, "password": password}, **extra)
     return "" if response.status_code == 302 else response.content.decode()
 

@@ -53,8 +53,8 @@ class DoorView(APIView):
 
 
 class FaultView(APIView):
-    authentication_classes: ClassVar[list[type]] = []
-    permission_classes: ClassVar[list[type]] = []
+    authentication_classes = ()
+    permission_classes = ()
 
     def get(self, request: Request, name: str) -> Response:
         raise FAULTS[name]

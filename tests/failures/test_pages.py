@@ -353,3 +353,16 @@ def test_the_search_box_finds_failures(client: Client, triager: User) -> None:
 
 def test_a_kind_nobody_registered_has_a_readable_name() -> None:
     assert kind_of("meetings.join_failed_late").label == "Join failed late"
+
+
+def test_the_page_of_a_failure_takes_few_statements(
+    client: Client, triager: User, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    failure = make_failure(
+        sightings=[make_sighting(happened_at=recent(number)) for number in range(1, 60)]
+    )
+    url = failure.get_absolute_url()
+    client.get(url)
+
+    with django_assert_max_num_queries(18):
+        client.get(url)

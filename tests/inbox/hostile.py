@@ -68,7 +68,6 @@ _WHOLE = [
     b'{"metadata":[],"events":[{"type":"Meet","v":1,"payloads":[{"name":"a","ts":1}]}]}',
     b'{"metadata":{"meetingId":"m","attendeeId":"a"},"events":[]}',
     b'{"metadata":{"meetingId":"m","attendeeId":"a"},"events":[{"type":"Meet","v":1,"payloads":[]}]}',
-    b'{"authorization":7,"metadata":{},"events":[]}',
     b'{"logs":[]}',
     b'{"appName":"x","meetingId":"m","attendeeId":"a","logs":[]}',
     b'{"appName":"x","meetingId":"m","attendeeId":"a","logs":{}}',

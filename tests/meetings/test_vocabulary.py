@@ -151,7 +151,11 @@ def test_known_attributes_have_their_type_or_are_kept_as_text_beside(
     ]
 
 
-ZEROS: dict[str, Any] = {"meetingStartDurationMs": 0, "meetingDurationMs": 0, "signalingOpenDurationMs": 0}
+ZEROS: dict[str, Any] = {
+    "meetingStartDurationMs": 0,
+    "meetingDurationMs": 0,
+    "signalingOpenDurationMs": 0,
+}
 
 
 def test_a_mobile_meeting_that_never_started_has_no_durations() -> None:

@@ -16,7 +16,7 @@ from typing import Protocol
 import httpx
 
 from tests.world import bodies
-from tests.world.visits import EventKey, Happening, Visit
+from tests.world.visits import EventKey, Happening, Visit, key_of
 
 _RETRIED = {408, 429, 500, 502, 503, 504}
 _IMMEDIATE = {
@@ -81,9 +81,7 @@ class Wire:
         return answer.status_code
 
     def acknowledge(self, visit: Visit, happenings: list[Happening]) -> None:
-        self.ledger.acknowledged |= {
-            (visit.meeting_id, visit.attendee_id, one.name, one.at_ms) for one in happenings
-        }
+        self.ledger.acknowledged |= {key_of(visit, one) for one in happenings}
 
 
 class Client(Protocol):

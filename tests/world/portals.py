@@ -112,21 +112,23 @@ class Portal:
         self.running.append(process)
         return process
 
-    def start_web(self, *, wait: bool = True) -> subprocess.Popen[bytes]:
-        process = self.start("web", "--port", str(self.port))
-        if wait:
-            self.wait_for_web(process)
+    def start_web(self) -> subprocess.Popen[bytes]:
+        process = self.begin_web(self.port)
+        self.wait_for_web(process, self.port)
         return process
+
+    def begin_web(self, port: int) -> subprocess.Popen[bytes]:
+        return self.start("web", "--port", str(port))
 
     def start_drain(self) -> subprocess.Popen[bytes]:
         return self.start("drain")
 
-    def wait_for_web(self, process: subprocess.Popen[bytes]) -> None:
+    def wait_for_web(self, process: subprocess.Popen[bytes], port: int) -> None:
         def answers() -> bool:
             if process.poll() is not None:
                 raise RuntimeError(f"web ended: {self.log('web')}")
             try:
-                return httpx.get(f"{self.url}/livez", timeout=2).status_code == 200
+                return httpx.get(f"http://127.0.0.1:{port}/livez", timeout=2).status_code == 200
             except httpx.TransportError:
                 return False
 
@@ -177,6 +179,10 @@ class Portal:
 
     def waiting(self) -> int:
         count: int = self.ask("SELECT count(*) FROM inbox_delivery WHERE state = 'waiting'")[0][0]
+        return count
+
+    def handled(self) -> int:
+        count: int = self.ask("SELECT count(*) FROM inbox_delivery WHERE state = 'handled'")[0][0]
         return count
 
     def wait_until_drained(self, *, seconds: float = 30) -> None:

@@ -1,6 +1,6 @@
 """What happens to one attendee of one meeting, as the SDK on their device reports it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
@@ -42,10 +42,19 @@ class Visit:
     @property
     def keys(self) -> set["EventKey"]:
         """How each event is told from every other."""
-        return {(self.meeting_id, self.attendee_id, one.name, one.at_ms) for one in self.happenings}
+        return {key_of(self, one) for one in self.happenings}
 
 
 EventKey = tuple[str, str, str, int]
+
+# Mobile SDKs have another name for it; the portal has one for all.
+_PORTALS_NAMES = {"videoClientSignalingDropped": "signalingDropped"}
+
+
+def key_of(visit: Visit, one: Happening) -> EventKey:
+    name = _PORTALS_NAMES.get(one.name, one.name)
+    return (visit.meeting_id, visit.attendee_id, name, one.at_ms)
+
 
 _STATUSES: dict[tuple[Fate, Platform], list[str]] = {
     (Fate.JOIN_FAILED, "js"): ["SignalingBadRequest", "TaskFailed", "AudioCallAtCapacity"],
@@ -243,9 +252,3 @@ _TELL: dict[Fate, Callable[[_Story, float], None]] = {
     Fate.DROPPED: _is_dropped,
     Fate.RECONNECTED: _comes_back,
 }
-
-
-def in_order(visits: list[Visit]) -> Iterator[tuple[Visit, Happening]]:
-    """All happenings of several visits as time goes by."""
-    pairs = [(one, happening) for one in visits for happening in one.happenings]
-    yield from sorted(pairs, key=lambda pair: pair[1].at_ms)

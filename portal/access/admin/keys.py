@@ -1,5 +1,6 @@
 """API keys in the admin: made, narrowed and revoked. Never read again, never deleted."""
 
+import json
 from datetime import datetime
 from typing import Any, cast
 
@@ -8,6 +9,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 
 from portal.access import audit
@@ -17,6 +19,7 @@ from portal.access.scopes import scopes_for
 from portal.access.services import create_key, forget_cached_keys, revoke_key
 from portal.admin import render_page
 from portal.errors import OperationError
+from portal.templatetags.pieces import state
 
 _MOMENT = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 
@@ -58,7 +61,14 @@ def _check_expiry(expires_at: datetime | None) -> datetime | None:
 
 
 class NewKeyForm(forms.Form):
-    kind = forms.ChoiceField(choices=KeyKind, initial=KeyKind.INGEST, widget=forms.RadioSelect)
+    kind = forms.ChoiceField(
+        choices=[
+            (KeyKind.INGEST, "Ingest key: for clients, public, can only send"),
+            (KeyKind.SECRET, "Secret key: for programs that read or act"),
+        ],
+        initial=KeyKind.INGEST,
+        widget=forms.RadioSelect,
+    )
     name = forms.CharField(max_length=100, help_text="What uses it, so that people recognise it.")
     scopes = forms.MultipleChoiceField(
         required=False,
@@ -97,11 +107,11 @@ class NewKeyForm(forms.Form):
 
 class KeyForm(forms.ModelForm):
     origins = _origins_field()
+    expires_at = forms.DateTimeField(required=False, widget=_MOMENT)
 
     class Meta:
         model = ApiKey
         fields = ["name", "origins", "quota_per_minute", "expires_at"]
-        widgets = {"expires_at": _MOMENT}
 
     def clean_expires_at(self) -> datetime | None:
         expires_at: datetime | None = self.cleaned_data["expires_at"]
@@ -178,7 +188,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
 
     @admin.display(description="State")
     def state_text(self, key: ApiKey) -> str:
-        return key.state
+        return state("ok" if key.state == "active" else "unknown", key.state.capitalize())
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self.has_manage_permission(request)
@@ -200,16 +210,21 @@ class ApiKeyAdmin(admin.ModelAdmin):
         actor = cast(User, request.user)
         form = NewKeyForm(request.POST or None, actor=actor)
         if request.method == "POST" and form.is_valid():
+            base = request.build_absolute_uri("/").rstrip("/")
             key, text = create_key(**form.cleaned_data, actor=actor, request=request)
             return render_page(
                 request,
                 "access/key_created.html",
                 title="The new key",
+                parent=_parent(),
                 key=key,
                 text=text,
-                base=request.build_absolute_uri("/").rstrip("/"),
+                base=base,
+                command=_command(key, text, base),
             )
-        return render_page(request, "access/key_add.html", title="Add an API key", form=form)
+        return render_page(
+            request, "access/key_add.html", title="Add an API key", parent=_parent(), form=form
+        )
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -229,8 +244,27 @@ class ApiKeyAdmin(admin.ModelAdmin):
             return None
         if "confirmed" not in request.POST:
             title = f"Revoke {len(keys)} key{'' if len(keys) == 1 else 's'}"
-            return render_page(request, "access/key_revoke.html", title=title, keys=keys)
+            return render_page(
+                request, "access/key_revoke.html", title=title, parent=_parent(), keys=keys
+            )
         for key in keys:
             revoke_key(key, actor=cast(User, request.user), request=request)
         self.message_user(request, f"Revoked: {len(keys)}.", messages.SUCCESS)
         return None
+
+
+def _parent() -> dict[str, str]:
+    return {"label": "API keys", "url": reverse("admin:access_apikey_changelist")}
+
+
+def _command(key: ApiKey, text: str, base: str) -> str:
+    """A line for a shell that shows the new key at work."""
+    if key.kind == KeyKind.SECRET:
+        return f"curl -i '{base}/api/meetings/' -H 'Authorization: Bearer {text}'"
+    at_ms = int(timezone.now().timestamp() * 1000)
+    attributes = {"meetingId": "try-it", "attendeeId": "me", "timestampMs": at_ms}
+    body = json.dumps([{"name": "meetingStartRequested", "attributes": attributes}])
+    return (
+        f"curl -i '{base}/ingest/{text}/meetingevents' "
+        f"-H 'Content-Type: application/json' -d '{body}'"
+    )

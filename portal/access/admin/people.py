@@ -125,7 +125,19 @@ class PersonAdmin(admin.ModelAdmin):
                 request=request,
             )
             return _password_page(request, form.instance, password)
-        return render_page(request, "access/person_add.html", title="Add a person", form=form)
+        return render_page(
+            request, "access/person_add.html", title="Add a person", parent=_parent(), form=form
+        )
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        context = {"show_save_and_add_another": False, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         before = {role.name for role in form.instance.groups.all()}
@@ -166,6 +178,7 @@ class PersonAdmin(admin.ModelAdmin):
             request,
             "access/confirm.html",
             title=f"Reset the password of {person}",
+            parent=_parent(),
             text="The present password stops working and all sessions of this person end. "
             "You get a random password to hand over; it has to be changed at the next sign-in.",
             button="Reset the password",
@@ -175,13 +188,14 @@ class PersonAdmin(admin.ModelAdmin):
     def remove_second_factor_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         person = self._manageable(request, object_id)
         if request.method == "POST":
-            second_factor.remove(request, person, actor=_actor(request))
+            second_factor.remove(person, actor=_actor(request), request=request)
             messages.success(request, f"The second factor of {person} is removed.")
             return HttpResponseRedirect(_change_url(person))
         return render_page(
             request,
             "access/confirm.html",
             title=f"Remove the second factor of {person}",
+            parent=_parent(),
             text="For somebody who has lost the phone and the recovery codes. Be sure that it is "
             "this person who asks. Until a new one is set up, the password alone signs in.",
             button="Remove the second factor",
@@ -218,6 +232,10 @@ def _actor(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
+def _parent() -> dict[str, str]:
+    return {"label": "People", "url": reverse("admin:access_user_changelist")}
+
+
 def _change_url(person: User) -> str:
     return reverse("admin:access_user_change", args=[person.pk])
 
@@ -227,6 +245,7 @@ def _password_page(request: HttpRequest, person: User, password: str) -> HttpRes
         request,
         "access/password_created.html",
         title=f"Password for {person}",
+        parent=_parent(),
         person=person,
         password=password,
         back=_change_url(person),

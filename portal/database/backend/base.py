@@ -9,6 +9,7 @@ from django.db.backends.postgresql import base
 from django.utils.asyncio import async_unsafe
 
 from portal.database.embedded import EmbeddedServer
+from portal.errors import OperationError
 
 
 @cache
@@ -22,11 +23,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         server = embedded_server()
         if not server.is_used:
-            server.ensure_running()
+            _start(server)
         try:
             return super().get_new_connection(conn_params)
         except psycopg.OperationalError:
             if server.is_alive():
                 raise
-            server.ensure_running()  # somebody has killed it
+            _start(server)  # somebody has killed it
             return super().get_new_connection(conn_params)
+
+
+def _start(server: EmbeddedServer) -> None:
+    """Start it, or fail as a connection does: callers are prepared for that."""
+    try:
+        server.ensure_running()
+    except OperationError as error:
+        raise psycopg.OperationalError(str(error)) from error

@@ -20,18 +20,20 @@ class _Fold:
     """What one batch changes about one failure."""
 
     failure: Failure
-    new: list[Sighting] = field(default_factory=list)
+    new: dict[UUID, Sighting] = field(default_factory=dict)
     people: int = 0
 
     @property
-    def latest(self) -> Sighting:
-        return max(self.new, key=_age)
+    def latest(self) -> tuple[UUID, Sighting]:
+        return max(self.new.items(), key=_age)
 
     @property
     def first_return(self) -> Sighting | None:
         """The earliest sighting that shows the resolution did not hold."""
-        returns = [item for item in self.new if _defies_resolution(item, self.failure)]
-        return min(returns, key=_age, default=None)
+        returns = [
+            (key, item) for key, item in self.new.items() if _defies_resolution(item, self.failure)
+        ]
+        return min(returns, key=_age)[1] if returns else None
 
 
 @transaction.atomic(savepoint=False)
@@ -71,7 +73,7 @@ def _lock_failures(stored: dict[UUID, Sighting], groups: dict[UUID, UUID]) -> di
     newest: dict[UUID, tuple[UUID, Sighting]] = {}
     for key, item in stored.items():
         held = newest.get(groups[key])
-        if held is None or _age(held[1]) < _age(item):
+        if held is None or _age(held) < _age((key, item)):
             newest[groups[key]] = (key, item)
     Failure.objects.bulk_create(
         [
@@ -115,7 +117,7 @@ def _store_occurrences(
     folds: dict[int, _Fold] = {}
     for key in new:
         failure = failures[key]
-        folds.setdefault(failure.pk, _Fold(failure)).new.append(stored[key])
+        folds.setdefault(failure.pk, _Fold(failure)).new[key] = stored[key]
     return folds
 
 
@@ -133,7 +135,12 @@ _INSERT_OCCURRENCES = """
 
 def _store_people(folds: dict[int, _Fold]) -> None:
     pairs = sorted(
-        {(pk, item.person) for pk, fold in folds.items() for item in fold.new if item.person}
+        {
+            (pk, item.person)
+            for pk, fold in folds.items()
+            for item in fold.new.values()
+            if item.person
+        }
     )
     with connection.cursor() as cursor:
         cursor.execute(_INSERT_PEOPLE, [[pk for pk, _ in pairs], [name for _, name in pairs]])
@@ -183,8 +190,8 @@ _UPDATE_FAILURES = """
 
 def _changed(fold: _Fold) -> _Change:
     """The failure's columns after the fold. Its row is locked, so nobody else changes them."""
-    failure, latest, back = fold.failure, fold.latest, fold.first_return
-    rises = _age(latest) >= (failure.last_seen_at, failure.last_key)
+    failure, (key, latest), back = fold.failure, fold.latest, fold.first_return
+    rises = _age((key, latest)) >= (failure.last_seen_at, failure.last_key)
     regressed_at = failure.regressed_at
     if back and (regressed_at or failure.state == State.RESOLVED):
         regressed_at = min(regressed_at or back.happened_at, back.happened_at)
@@ -193,9 +200,9 @@ def _changed(fold: _Fold) -> _Change:
         failure.pk,
         len(fold.new),
         fold.people,
-        min(failure.first_seen_at, *(item.happened_at for item in fold.new)),
+        min(failure.first_seen_at, *(item.happened_at for item in fold.new.values())),
         latest.happened_at if rises else failure.last_seen_at,
-        latest.occurrence if rises else failure.last_key,
+        key if rises else failure.last_key,
         latest.version if rises else failure.last_version,
         latest.title if rises else failure.title,
         latest.reason if rises else failure.reason,
@@ -225,9 +232,10 @@ def _note_regressions(folds: dict[int, _Fold]) -> None:
         TriageNote.objects.bulk_create(notes)
 
 
-def _age(item: Sighting) -> tuple[datetime, UUID]:
+def _age(keyed: tuple[UUID, Sighting]) -> tuple[datetime, UUID]:
     """Orders sightings by time; the key decides between those of one moment."""
-    return item.happened_at, item.occurrence
+    key, item = keyed
+    return item.happened_at, key
 
 
 def _defies_resolution(item: Sighting, failure: Failure) -> bool:

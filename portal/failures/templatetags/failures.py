@@ -1,5 +1,7 @@
 """How failures are told in templates."""
 
+from datetime import timedelta
+
 from django import template
 from django.utils.safestring import SafeString
 
@@ -35,8 +37,8 @@ def standing(failure: Failure) -> SafeString:
 
 @register.filter
 def is_new(failure: Failure, period: TimeRange) -> bool:
-    """Never seen before the period began."""
-    return failure.first_seen_at >= period.start
+    """First seen in the period, or in its last day if it is longer than that."""
+    return failure.first_seen_at >= max(period.start, period.end - timedelta(days=1))
 
 
 register.filter("tag_label", evidence.tag_label)

@@ -89,12 +89,12 @@ class _Watch:
         self._url = url
         self._ready_file = ready_file
         self._began = time.monotonic()
-        self._next_question = self._began
+        self._next_question = self._next_revival = self._began
         self._is_ready = self._has_explained = False
 
     def look(self) -> None:
         if self._server is not None and not self._server.is_alive():
-            self._revive(self._server)
+            self._revive(self._server, time.monotonic())
         if not self._is_ready and time.monotonic() >= self._next_question:
             self._next_question = time.monotonic() + 0.5
             self._look_whether_ready()
@@ -103,7 +103,10 @@ class _Watch:
         if self._ready_file is not None:
             self._ready_file.unlink(missing_ok=True)
 
-    def _revive(self, server: EmbeddedServer) -> None:
+    def _revive(self, server: EmbeddedServer, now: float) -> None:
+        if now < self._next_revival:
+            return
+        self._next_revival = now + 2.0
         logger.error("The embedded PostgreSQL has ended; starting it again.")
         try:
             server.ensure_running()

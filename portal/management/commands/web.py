@@ -30,7 +30,7 @@ class Command(BaseCommand):
             number = listener.fileno()
             arguments = ("web", "--processes", "1", "--listener", str(number))
             programs = [
-                Program(f"web process {position + 1}", arguments, keep_open=(number,))
+                Program(f"web process {position + 1}", arguments, (number,), own_group=False)
                 for position in range(options["processes"])
             ]
             Supervisor(programs, stop_seconds=10.0).run(stop)

@@ -1,0 +1,104 @@
+"""Why something is held, in plain words, and what to do about it."""
+
+from dataclasses import dataclass
+
+from portal.inbox.models import Delivery, Quarantine
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    label: str
+    advice: str = ""
+
+
+_SENDER = "Whoever sends this must change the client. Discard the item once they know."
+_REPLAY_LATER = "After an update of the portal that can read it, replay it."
+
+_REASONS: dict[str, Words] = {
+    "not-json": Words("Not JSON", _SENDER),
+    "not-utf8": Words("Not UTF-8 text", _SENDER),
+    "empty": Words("Empty body", _SENDER),
+    "too-deep": Words("Nested too deep", _SENDER),
+    "not-an-array": Words("Not an array of events", _SENDER),
+    "not-an-object": Words("Not a JSON object", _SENDER),
+    "not-meeting-events": Words("Not meeting events", _SENDER),
+    "no-events": Words("No list of events", _SENDER),
+    "no-logs": Words("No list of log lines", _SENDER),
+    "no-payloads": Words("An event without payloads", _SENDER),
+    "no-attributes": Words("An event without attributes", _SENDER),
+    "no-name": Words("An event without a name", _SENDER),
+    "no-meeting": Words("An event without a meeting", _SENDER),
+    "no-attendee": Words("An event without an attendee", _SENDER),
+    "no-timestamp": Words("An event without a time", _SENDER),
+    "no-message": Words("A log line without a message", _SENDER),
+    "id-too-long": Words("An id that is too long", _SENDER),
+    "missing-properties": Words("Required properties are missing", _SENDER),
+    "too-many-refused": Words("Very many bad items in one body", _SENDER),
+    "handling-failed": Words(
+        "The portal failed at it",
+        "A fault of the portal rather than of the sender: the detail names it. " + _REPLAY_LATER,
+    ),
+    "handling-kills-the-drain": Words(
+        "It ended the drain each time",
+        "Read the drain's log of those times first. " + _REPLAY_LATER,
+    ),
+    "unknown-door": Words("No part of the portal handles it", _REPLAY_LATER),
+    "cloudwatch-too-old": Words(
+        "Too old for CloudWatch",
+        "The portal has the event; CloudWatch takes none older than 14 days. Discard it.",
+    ),
+    "cloudwatch-too-new": Words(
+        "Too far ahead for CloudWatch",
+        "The portal has the event; its client's clock is ahead. Replay it later, or discard it.",
+    ),
+    "cloudwatch-too-large": Words(
+        "Too large for CloudWatch", "The portal has the event. Discard it."
+    ),
+    "cloudwatch-refused": Words(
+        "Refused by CloudWatch", "The portal has the event. The detail says why AWS refused it."
+    ),
+    "cloudwatch-off": Words(
+        "The CloudWatch sink is off", "Set CLOUDWATCH_LOG_GROUP and replay it, or discard it."
+    ),
+}
+
+_DOORS = {
+    "meetingevents": "Meeting events",
+    "client-events": "Client events (SDK)",
+    "log-lines": "Log lines",
+    "log-streams": "Log streams",
+    "cloudwatch": "CloudWatch sink",
+}
+
+_STATES = {
+    Quarantine.State.HELD: ("warn", "Held"),
+    Quarantine.State.REPLAYING: ("info", "Being replayed"),
+    Quarantine.State.REPLAYED: ("ok", "Replayed"),
+    Quarantine.State.DISCARDED: ("unknown", "Discarded"),
+}
+_DELIVERY_STATES = {
+    Delivery.State.WAITING: ("info", "Waiting"),
+    Delivery.State.HANDLED: ("ok", "Handled"),
+    Delivery.State.QUARANTINED: ("bad", "Quarantined"),
+}
+
+
+def reason(slug: str) -> Words:
+    return _REASONS.get(slug) or Words(slug.replace("-", " ").capitalize())
+
+
+def door(name: str) -> str:
+    return _DOORS.get(name, name)
+
+
+def door_names() -> list[str]:
+    return list(_DOORS)
+
+
+def item_state(state: str) -> tuple[str, str]:
+    """The kind of mark and the word."""
+    return _STATES[Quarantine.State(state)]
+
+
+def delivery_state(state: str) -> tuple[str, str]:
+    return _DELIVERY_STATES[Delivery.State(state)]

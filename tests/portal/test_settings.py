@@ -1,0 +1,92 @@
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from portal import VERSION
+from portal.env import Env
+
+ROOT = Path(__file__).resolve().parents[2]
+READ = re.compile(r"env\.(text|flag|number|fraction|words|path)\(\s*\"([A-Z_]+)\"")
+
+
+def names_in_settings() -> set[str]:
+    return {name for _, name in READ.findall((ROOT / "portal" / "settings.py").read_text())}
+
+
+def names_in_documentation() -> list[str]:
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    return re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE)
+
+
+def test_every_setting_is_documented_once() -> None:
+    documented = names_in_documentation()
+
+    assert set(documented) == names_in_settings()
+    assert len(documented) == len(set(documented))
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    readers = [
+        file.relative_to(ROOT)
+        for folder in ("portal", "meetings")
+        for file in (ROOT / folder).rglob("*.py")
+        if re.search(r"os\.(environ|getenv)", file.read_text())
+    ]
+
+    # wsgi.py names the settings module, which is where the reading begins.
+    assert sorted(map(str, readers)) == ["portal/settings.py", "portal/wsgi.py"]
+
+
+def test_the_version_is_said_once() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert project["version"] == VERSION
+
+
+@pytest.mark.parametrize(
+    ("method", "value"),
+    [("flag", "yes"), ("flag", "1"), ("number", "ten"), ("number", "-1"), ("fraction", "1.2")],
+)
+def test_a_value_that_cannot_be_read_stops_the_start(method: str, value: str) -> None:
+    env = Env({"NAME": value})
+    arguments = {"flag": (), "number": (3,), "fraction": (0.5,)}[method]
+
+    with pytest.raises(ImproperlyConfigured, match="NAME must"):
+        getattr(env, method)("NAME", *arguments)
+
+
+def test_lock_files_name_no_host() -> None:
+    for name in ("requirements.lock", "requirements-dev.lock"):
+        text = (ROOT / name).read_text()
+
+        assert "--hash=sha256:" in text
+        assert not re.search(r"https?://|file:|--index|--find-links|/work|/root|/home", text)
+
+
+@pytest.mark.parametrize("words", [["--var", "{}"], ["--var={}"]])
+def test_every_command_can_be_told_where_things_lie(tmp_path: Path, words: list[str]) -> None:
+    code = "from django.conf import settings; print(settings.VAR)"
+    option = [word.format(tmp_path) for word in words]
+
+    done = subprocess.run(  # noqa: S603 - our own command line
+        [
+            sys.executable,
+            ROOT / "manage.py",
+            "shell",
+            *option,
+            "--verbosity",
+            "0",
+            "--command",
+            code,
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == str(tmp_path)

@@ -1,0 +1,112 @@
+"""What was acknowledged survives the death of any process at any moment, and counts once."""
+
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.system.loading import Load
+from tests.world.portals import Portal, free_port, wait_for
+from tests.world.visits import dice
+
+
+def assert_each_acknowledged_event_is_there_once(portal: Portal, load: Load) -> None:
+    stored = Counter(portal.event_keys())
+    assert load.acknowledged - set(stored) == set()
+    assert [key for key, count in stored.items() if count > 1] == []
+    assert portal.ask("SELECT count(*) FROM inbox_quarantine")[0][0] == 0
+
+
+def kill_and_restart(portal: Portal, *, cycles: int) -> Load:
+    """Kill one of two web processes in each cycle, and in every fourth cycle the drain as well.
+
+    The moment is left to chance. While one web process starts again, the other one is next.
+    """
+    random = dice(cycles)
+    key = portal.ingest_key()
+    ports = [portal.port, free_port()]
+    webs = {port: portal.begin_web(port) for port in ports}
+    drain = portal.start_drain()
+    with Load([f"http://127.0.0.1:{port}/ingest/{key}" for port in ports]) as load:
+        for number in range(cycles):
+            port = ports[number % 2]
+            portal.wait_for_web(webs[port], port)
+            enough = len(load.acknowledged) + 10
+            wait_for(lambda: len(load.acknowledged) >= enough, seconds=40, what="answers")  # noqa: B023
+            time.sleep(random.uniform(0, 0.1))
+            portal.kill(webs[port])
+            webs[port] = portal.begin_web(port)
+            if number % 4 == 1:
+                portal.kill(drain)
+                drain = portal.start_drain()
+        for port in ports:
+            portal.wait_for_web(webs[port], port)
+    portal.wait_until_drained(seconds=60)
+    return load
+
+
+def test_20_kills_of_web_and_drain_lose_nothing_and_double_nothing(portal: Portal) -> None:
+    load = kill_and_restart(portal, cycles=20)
+
+    print(f"20 cycles: {len(load.acknowledged)} acknowledged, {load.broken} cut")  # noqa: T201
+    assert len(load.acknowledged) >= 100
+    assert set(load.answers) == {200}
+    assert_each_acknowledged_event_is_there_once(portal, load)
+
+
+@pytest.mark.proof
+def test_200_kills_of_web_and_drain_lose_nothing_and_double_nothing(portal: Portal) -> None:
+    load = kill_and_restart(portal, cycles=200)
+
+    print(f"200 cycles: {len(load.acknowledged)} acknowledged, {load.broken} cut")  # noqa: T201
+    assert_each_acknowledged_event_is_there_once(portal, load)
+
+
+def test_sigterm_under_load_ends_both_processes_in_time_and_loses_nothing(portal: Portal) -> None:
+    web, drain = portal.start_web(), portal.start_drain()
+    with Load([portal.doors(portal.ingest_key())]) as load:
+        for _ in range(2):
+            more = portal.handled() + 50
+            wait_for(lambda: portal.handled() >= more, seconds=40, what="50 handled")  # noqa: B023
+
+            codes = [portal.terminate(one, seconds=15) for one in (web, drain)]
+
+            assert codes == [0, 0]
+            web, drain = portal.start_web(), portal.start_drain()
+    portal.wait_until_drained()
+
+    assert set(load.answers) == {200}
+    assert_each_acknowledged_event_is_there_once(portal, load)
+
+
+def test_a_database_that_dies_and_comes_back_costs_503s_and_nothing_else(portal: Portal) -> None:
+    portal.start_web()
+    drain = portal.start_drain()
+    recoveries = []
+    with Load([portal.doors(portal.ingest_key())], pause_seconds=0.01) as load:
+        for _ in range(3):
+            enough = len(load.acknowledged) + 50
+            wait_for(lambda: len(load.acknowledged) >= enough, seconds=40, what="answers")  # noqa: B023
+            stop_immediately(portal)
+            portal.server.ensure_running()
+            back = time.monotonic()
+            wait_for(lambda: load.last_good > back, seconds=10, what="a 200 after")  # noqa: B023
+            recoveries.append(load.last_good - back)
+    portal.wait_until_drained()
+
+    print(f"first 200 after {max(recoveries):.2f} s; answers {dict(load.answers)}")  # noqa: T201
+    assert set(load.answers) <= {200, 503}
+    assert load.without_cors == 0
+    assert drain.poll() is None
+    assert max(recoveries) < 5
+    assert_each_acknowledged_event_is_there_once(portal, load)
+
+
+def stop_immediately(portal: Portal) -> None:
+    """As after a power cut: PostgreSQL ends without a checkpoint, and has to recover."""
+    file = Path(portal.server.data_dir) / "postmaster.pid"
+    os.kill(int(file.read_text().split()[0]), signal.SIGQUIT)
+    wait_for(lambda: not portal.server.answers(), seconds=10, what="PostgreSQL is down")
