@@ -22,8 +22,10 @@ _FORMULA = re.compile("^[\\s\u200b\ufeff]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|^[\t\
 
 def guard(value: Any) -> Any:
     """A cell that no spreadsheet takes for a formula. Numbers stay numbers."""
-    if value is None:
+    if value is None or value == "":
         return ""
+    if type(value) is str and value[0].isalnum():
+        return value  # nearly every cell; the rest is looked at closely
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):

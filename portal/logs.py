@@ -14,6 +14,8 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _LONGEST = 4000
+# Keys ride in URLs, and URLs in messages: a log keeps what names a key, not what it opens.
+_KEY = re.compile(r"(gr[is]_[A-Za-z0-9_-]{8})[A-Za-z0-9_-]{20,}")
 
 
 class JsonFormatter(logging.Formatter):
@@ -24,12 +26,12 @@ class JsonFormatter(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage()[:_LONGEST],
+            "message": _KEY.sub(r"\1…", record.getMessage())[:_LONGEST],
         }
         if current := request_id.get():
             line["request_id"] = current
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)[-_LONGEST:]
+            line["exception"] = _KEY.sub(r"\1…", self.formatException(record.exc_info))[-_LONGEST:]
         return json.dumps(line)
 
 

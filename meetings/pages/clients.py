@@ -52,9 +52,19 @@ def in_short(client: Client | None) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def cell(text: str) -> SafeString:
-    """For tables: on one line, cut where it is longer than any honest client's."""
-    return format_html('<span class="client" title="{}">{}</span>', text, text) if text else _EMPTY
+def cell(client: Client | None) -> SafeString:
+    """For tables: browser and system, beneath them the SDK; no longer than honest ones are."""
+    if client is None:
+        return _EMPTY
+    place = " · ".join(filter(None, [browser_of(client), system_of(client)]))
+    name = vocabulary.platform_of(client.sdk_name) if client.sdk_name else ""
+    kind = client.sdk_name if name == "Other" else f"{name} SDK" if name else ""
+    built = f"{kind} {client.sdk_version}".strip()
+    if not place and not built:
+        return _EMPTY
+    first = format_html('<span class="client" title="{0}">{0}</span>', place) if place else ""
+    second = format_html('<small class="client" title="{0}">{0}</small>', built) if built else ""
+    return format_html("{}{}", first, second)
 
 
 _EMPTY = format_html("{}", figures.NOTHING)

@@ -1,6 +1,6 @@
 """Tables of client events: the three of the dashboard, and the plain list."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Literal
 
 from django.utils.html import format_html
@@ -14,7 +14,7 @@ from portal.pieces import Column, Row, State, Table
 from portal.templatetags.timetags import at, when
 
 _WHO = (Column("Attendee"), Column("When"))
-_WITH = (Column("SDK"), Column("System"), Column("Browser"))
+_WITH = Column("Client")
 
 
 def event_url(event: ClientEvent) -> str:
@@ -27,7 +27,7 @@ def join_failures(events: Iterable[ClientEvent]) -> Table:
     columns = [
         *_WHO,
         Column("Why"),
-        *_WITH,
+        _WITH,
         Column("Signalling", "duration"),
         Column("Retries", "number"),
     ]
@@ -35,7 +35,7 @@ def join_failures(events: Iterable[ClientEvent]) -> Table:
         _row(
             event,
             cause(event),
-            *_client(event),
+            clients.cell(event.client),
             _seconds(event.signaling_open_ms),
             event.retry_count,
         )
@@ -49,7 +49,7 @@ def drops(events: Iterable[ClientEvent]) -> Table:
     columns = [
         *_WHO,
         Column("Why"),
-        *_WITH,
+        _WITH,
         Column("In the meeting", "duration"),
         Column("Retries", "number"),
         Column("Poor connections", "number"),
@@ -58,7 +58,7 @@ def drops(events: Iterable[ClientEvent]) -> Table:
         _row(
             event,
             cause(event),
-            *_client(event),
+            clients.cell(event.client),
             _seconds(event.meeting_duration_ms),
             event.retry_count,
             event.poor_connection_count,
@@ -70,15 +70,15 @@ def drops(events: Iterable[ClientEvent]) -> Table:
 
 def device_failures(events: Iterable[ClientEvent]) -> Table:
     """As the original's "Audio and video input failures"; iOS and Android tell reasons here too."""
-    columns = [*_WHO, Column("Device"), Column("Why"), *_WITH]
-    rows = [_row(event, device(event), why(event), *_client(event)) for event in events]
+    columns = [*_WHO, Column("Device"), Column("Why"), _WITH]
+    rows = [_row(event, device(event), why(event), clients.cell(event.client)) for event in events]
     return Table("Audio and video input failures", columns, rows)
 
 
 def meeting_failures(events: Iterable[ClientEvent]) -> Table:
     """What failed in one meeting."""
-    columns = [Column("Attendee"), Column("When"), Column("What failed"), *_WITH]
-    rows = [_row(event, why(event), *_client(event)) for event in events]
+    columns = [Column("Attendee"), Column("When"), Column("What failed"), _WITH]
+    rows = [_row(event, why(event), clients.cell(event.client)) for event in events]
     return Table("Failures of this meeting", columns, rows)
 
 
@@ -89,7 +89,7 @@ def listed(events: Iterable[ClientEvent]) -> Table:
         Column("Event"),
         Column("When"),
         Column("Meeting"),
-        *_WITH,
+        _WITH,
     ]
     rows = [
         Row(
@@ -98,7 +98,7 @@ def listed(events: Iterable[ClientEvent]) -> Table:
                 what(event),
                 moment(event),
                 subject_link(event.meeting.get_absolute_url(), str(event.meeting)),
-                *_client(event),
+                clients.cell(event.client),
             ],
             url=event_url(event),
             state=_edge(event),
@@ -175,14 +175,6 @@ def _exact(event: ClientEvent) -> SafeString:
 
 def _person(attendee: Attendee) -> SafeString:
     return shortened(attendee.person)
-
-
-def _client(event: ClientEvent) -> Sequence[SafeString]:
-    return (
-        clients.cell(clients.sdk_of(event.client)),
-        clients.cell(clients.system_of(event.client)),
-        clients.cell(clients.browser_of(event.client)),
-    )
 
 
 def _seconds(milliseconds: float | None) -> float | None:

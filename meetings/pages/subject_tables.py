@@ -10,6 +10,7 @@ from meetings import verdicts
 from meetings.models import Attendee, Meeting
 from meetings.pages import clients
 from meetings.presence import SILENT_FOR
+from portal import figures
 from portal.pieces import Column, Row, State, Table
 from portal.templatetags.pieces import state
 
@@ -82,9 +83,7 @@ def attendees(found: Sequence[Attendee], *, with_meeting: bool) -> Table:
         Column("Outcome", "state"),
         Column("Problems"),
         *([Column("Meeting")] if with_meeting else []),
-        Column("SDK"),
-        Column("Browser"),
-        Column("System"),
+        Column("Client"),
         Column("Joined", "time"),
         Column("Last heard", "time"),
     ]
@@ -99,11 +98,9 @@ def _attendee(attendee: Attendee, *, with_meeting: bool) -> Row:
         [
             attendee_name(attendee),
             (kind, word),
-            problems(attendee),
+            format_html('<span class="plain">{}</span>', problems(attendee) or figures.NOTHING),
             *([subject_link(meeting.get_absolute_url(), str(meeting))] if meeting else []),
-            clients.cell(clients.sdk_of(attendee.client)),
-            clients.cell(clients.browser_of(attendee.client)),
-            clients.cell(clients.system_of(attendee.client)),
+            clients.cell(attendee.client),
             attendee.joined_at,
             attendee.last_event_at,
         ],

@@ -98,7 +98,7 @@ def _shut_out(board: Headline) -> Tile:
         as_of=board.freshness.as_of,
         stale=staleness(board.freshness),
         state=_count_state(now, now.shut_out, "bad"),
-        note=f"{_people(now.shut_out)} · {attempts:,} failed {_plural(attempts, 'attempt')}",
+        note="" if now.is_empty else f"{attempts:,} failed {_plural(attempts, 'attempt')}",
     )
 
 
@@ -142,13 +142,14 @@ def _in_seconds(milliseconds: float | None) -> float | None:
 
 
 def _live(board: Headline) -> Tile:
+    everyone = ", all clients" if board.clients.query else ""
     return Tile(
         "Meetings now",
         board.live.meetings,
         links.meetings(live="1", range="24h"),
         as_of=board.freshness.as_of,
         stale=staleness(board.freshness),
-        note=f"{_people(board.live.people)} in them",
+        note=f"{_people(board.live.people)} in them{everyone}",
     )
 
 

@@ -84,7 +84,11 @@ def _cell(
     content, kind = _shown(cl, result, name)
     if form and key in form.fields:
         bound = form[key]
-        return Cell(label, css, format_html("{}{}", bound.errors, bound))
+        return Cell(
+            label,
+            css,
+            format_html("{}{}", bound.errors, bound.as_widget(attrs={"aria-label": label})),
+        )
     css = f"{css} {kind}".strip()
     if not _links(cl, name):
         return Cell(label, css, content)

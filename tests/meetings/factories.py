@@ -82,9 +82,9 @@ def told(
     name: str,
     at: datetime,
     *,
-    meeting: str = "m-1",
-    attendee: str = "a-1",
-    client: dict[str, str] | None = None,
+    meeting: Any = "m-1",
+    attendee: Any = "a-1",
+    client: Any = None,
     **attributes: Any,
 ) -> dict[str, Any]:
     """An item of format A. `person=None` leaves out who it is."""

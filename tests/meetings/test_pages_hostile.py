@@ -50,13 +50,13 @@ def story(text: str) -> list[dict[str, Any]]:
     """Every kind of event, with the text wherever a client may write one."""
     at = minutes_ago(30)
     who = {"meeting": text, "attendee": text, "person": text}
-    client = {
-        name: text
-        for name in ("sdkName", "sdkVersion", "browserName", "osName", "osVersion", "deviceName")
-    }
+    client = dict.fromkeys(
+        ("sdkName", "sdkVersion", "browserName", "osName", "osVersion", "deviceName"), text
+    )
     texts = {name: text for name in vocabulary.TEXTS if name not in {"externalUserId", *client}}
+    unknown: dict[str, Any] = {text[:100]: {"deep": [text]}}
     return [
-        told(name, at, **who, client=client, **texts, **{text[:100]: {"deep": [text]}})
+        told(name, at, client=client, **who, **texts, **unknown)
         for name in (*sorted(vocabulary.EVENT_NAMES), text)
     ]
 
@@ -84,23 +84,22 @@ def test_hostile_text_is_shown_as_text_on_every_page(api: APIClient, name: str) 
         assert Page(response.content.decode()).forbidden == [], url
 
 
-@pytest.mark.parametrize("name", CANARIES)
 @pytest.mark.parametrize(
     "page", ["meetings_dashboard", "meetings", "attendees", "client_events", "search"]
 )
-def test_hostile_text_in_the_url_is_shown_as_text(api: APIClient, page: str, name: str) -> None:
-    text = CANARIES[name]
+def test_hostile_text_in_the_url_is_shown_as_text(api: APIClient, page: str) -> None:
     filters = ("sdk", "browser", "os", "user", "meeting", "attendee", "q", "name", "after", "from")
 
-    response = api.get(reverse(f"admin:{page}"), dict.fromkeys(filters, text))
+    for text in CANARIES.values():
+        response = api.get(reverse(f"admin:{page}"), dict.fromkeys(filters, text))
 
-    assert response.status_code == 200
-    assert Page(response.content.decode()).forbidden == []
+        assert response.status_code == 200, text
+        assert Page(response.content.decode()).forbidden == [], text
 
 
 def test_numbers_that_cannot_be_do_not_break_a_page(api: APIClient) -> None:
     at = minutes_ago(30)
-    absurd = {
+    absurd: dict[str, Any] = {
         "meetingStartDurationMs": 1e300,
         "meetingDurationMs": -1e300,
         "signalingOpenDurationMs": 1e18,

@@ -14,6 +14,7 @@ import sys
 import time
 from argparse import ArgumentParser
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def main(arguments: list[str]) -> int:
         url = wait_until_ready(portal, ready_file)
         if url:
             key = make_key(environment)
-            asyncio.run(live(url, key))
+            asyncio.run(live(url, key, ready_file.with_name("demo-story.json")))
     except KeyboardInterrupt:
         say("Stopping.")
     finally:
@@ -103,16 +104,26 @@ def stop(portal: "subprocess.Popen[bytes]") -> int:
     return 130
 
 
-async def live(url: str, key: str) -> None:
+async def live(url: str, key: str, story: Path) -> None:
     now_ms = int(time.time() * 1000)
-    incident = Incident(now_ms - int(INCIDENT_HOURS_AGO * 3_600_000))
+    since_ms = told_before(story, now_ms)
+    incident = Incident(since_ms or now_ms - int(INCIDENT_HOURS_AGO * 3_600_000))
     company = Company(dice(now_ms), incident, size=160)
-    ledger = Ledger()
     async with httpx.AsyncClient(timeout=20, limits=httpx.Limits(max_connections=20)) as http:
-        wire = Wire(http, f"{url}/ingest/{key}", dice(now_ms + 1), Clock(math.inf), ledger)
-        await tell_history(company, wire, now_ms)
-        say_what_to_look_at(url, incident, len(ledger.acknowledged))
-        await play_for_ever(company, Wire(http, wire.doors, wire.random, Clock(), ledger))
+        wire = Wire(http, f"{url}/ingest/{key}", dice(now_ms + 1), Clock(math.inf), Ledger())
+        if not since_ms:
+            await tell_history(company, wire, now_ms)
+            story.write_text(json.dumps({"since_ms": incident.since_ms}))
+        say_what_to_look_at(url, incident)
+        await play_for_ever(company, replace(wire, clock=Clock()))
+
+
+def told_before(story: Path, now_ms: int) -> int:
+    """When the incident of a story told today began; 0 if a new one is to be told."""
+    with suppress(OSError, ValueError, KeyError):
+        since_ms = int(json.loads(story.read_text())["since_ms"])
+        return since_ms if now_ms - since_ms < 12 * 3_600_000 else 0
+    return 0
 
 
 async def tell_history(company: Company, wire: Wire, now_ms: int) -> None:
@@ -133,6 +144,7 @@ async def tell_history(company: Company, wire: Wire, now_ms: int) -> None:
     await play_all(past, wire, at_once=8)
     for door, body in MALFORMED:
         await wire.post(door, body)
+    say(f"{len(wire.ledger.acknowledged):,} events of {len(past)} visits are acknowledged")
 
 
 async def play_for_ever(company: Company, wire: Wire) -> None:
@@ -158,10 +170,10 @@ async def attend(visit: Visit, wire: Wire, begin_ms: int) -> None:
     await play(client, visit, wire.clock)
 
 
-def say_what_to_look_at(url: str, incident: Incident, events: int) -> None:
+def say_what_to_look_at(url: str, incident: Incident) -> None:
     since = datetime.fromtimestamp(incident.since_ms / 1000).astimezone()
     say("")
-    say(f"{events:,} events of the last {HISTORY_HOURS} hours are in, and it goes on live.")
+    say("The history is in, and life goes on.")
     say(f"Portal:   {url}/")
     say("Sign in:  admin, with the password that the first start of the demo has printed above")
     say("          (lost it? Stop, delete the folder var/demo, and start again)")
