@@ -10,7 +10,7 @@ from portal.inbox.models import Delivery
 
 # As much is read for one page; an export reads everything, in slices.
 MOST_BODIES = 200
-MOST_BYTES = 64 * 1024 * 1024
+MOST_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

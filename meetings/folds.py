@@ -29,7 +29,8 @@ _ATTENDEES = """
             count(*) FILTER (WHERE n.value = 'videoInputFailed') AS video_failures,
             count(*) FILTER (WHERE n.value = 'meetingReconnected') AS reconnects,
             max(e.client_ms - (extract(epoch FROM e.received_at) * 1000)::bigint)
-                FILTER (WHERE e.skewed AND e.client_ms BETWEEN -(10 ^ 15) AND 10 ^ 15) AS clock_offset_ms,
+                FILTER (WHERE e.skewed AND e.client_ms BETWEEN -(10 ^ 15) AND 10 ^ 15)
+                AS clock_offset_ms,
             (array_agg(e.client_id ORDER BY (c.sdk_name <> '') DESC, e.happened_at DESC,
                 e.fullness DESC, e.client_id DESC))[1] AS client_id
         FROM meetings_clientevent e

@@ -35,7 +35,7 @@ def _reason(signature: str, pattern: str, text: str, advice: str) -> Reason:
 _REASONS = (
     _reason(
         "device blocked",
-        r"NotAllowedError|PermissionDeniedError|permission (?:denied|dismissed)"
+        r"NotAllowedError|permission ?(?:denied|dismissed)"
         r"|not allowed by the user agent|(?:audio|video)PermissionError|SecurityException"
         r"|missing necessary permissions",
         "{device} blocked by the browser or system",
@@ -46,7 +46,8 @@ _REASONS = (
         "device in use",
         r"NotReadableError|TrackStartError|SourceUnavailableError"
         r"|could not start (?:audio|video) source|failed to allocate (?:audio|video) ?source"
-        r"|concurrent mic process|device (?:is )?in use|cameras?[_ ]in[_ ]use|hardware error"
+        r"|concurrent mic process|device (?:is )?in use|in use by another|cameras?[_ ]in[_ ]use"
+        r"|hardware error"
         r"|AbortError: starting (?:audio|video)input failed",
         "{device} in use by another program",
         "Let the person close other meetings and programs that use it, or unplug and replug it.",

@@ -10,6 +10,7 @@ from meetings import vocabulary, wording
 from meetings.models import Attendee, ClientEvent, Meeting
 from meetings.presence import SILENT_FOR, presence
 from portal.charts.timeline import Lane, Mark, Shape, Span
+from portal.timerange import TimeRange
 
 MOST_LANES = 40
 MOST_EVENTS = 6000
@@ -34,6 +35,11 @@ class Window:
             last = max(last, now)
         margin = max((last - start) * _MARGIN, timedelta(seconds=2))
         return cls(start - margin, last + margin)
+
+    def zoomed(self, period: TimeRange) -> "Window | None":
+        """The part of the window in that period; None where they do not meet."""
+        start, end = max(self.start, period.start), min(self.end, period.end)
+        return Window(start, end) if start < end else None
 
 
 LaneProvider = Callable[[Meeting, Window], Iterable[Lane]]

@@ -42,7 +42,7 @@ def dashboard_page(request: HttpRequest) -> HttpResponse:
     return render_page(
         request,
         "meetings/dashboard.html",
-        title="Meetings",
+        title="Meetings dashboard",
         board=board,
         stale=staleness(board.freshness),
         tiles=tiles(board),
@@ -57,12 +57,12 @@ def dashboard_page(request: HttpRequest) -> HttpResponse:
 
 def curl(request: HttpRequest) -> str:
     """How to send a first event."""
-    door = request.build_absolute_uri(reverse("door-events", args=["KEY"]))
+    door = request.build_absolute_uri(reverse("door-events", args=["INGEST_KEY"]))
     event = (
         '[{"name":"meetingStartRequested","attributes":{"meetingId":"m-1","attendeeId":"a-1",'
         '"timestampMs":\'$(date +%s000)\',"sdkName":"amazon-chime-sdk-js"}}]'
     )
-    return f"curl -d '{event}' {door.replace('KEY', '<ingest key>')}"
+    return f"curl -d '{event}' {door}"
 
 
 def _charts(board: Dashboard) -> dict[str, str]:

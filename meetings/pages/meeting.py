@@ -1,6 +1,8 @@
 """The page of one meeting: what went wrong, for whom and when, on one axis of time."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Case, IntegerField, QuerySet, Value, When
@@ -12,12 +14,16 @@ from meetings import panels, timeline, verdicts, vocabulary
 from meetings.models import Attendee, ClientEvent, Meeting
 from meetings.pages import event_tables, links, subject_tables
 from meetings.pages.event_detail import Detail, detail_of
+from meetings.timeline import Window
 from portal.admin import render_page
 from portal.charts.timeline import timeline as draw
+from portal.figures import duration
+from portal.timerange import TimeRange
 
 _MOST_ATTENDEES = 50
 _MOST_LANES_EVER = 500
 _MOST_FAILURES = 200
+_ZOOMED = timedelta(minutes=10)
 _FAILURES_SHOWN = 20
 DETAIL = "event-detail"
 
@@ -38,6 +44,7 @@ def meeting_page(request: HttpRequest, external_id: str) -> HttpResponse:
     now = timezone.now()
     attendees = _attendees(meeting)
     total = meeting.attendee_count + meeting.bot_count
+    zoom = _zoom(request, meeting)
     drawn = attendees[: _lanes_wanted(request)]
     failures = _failures(meeting)
     return render_page(
@@ -47,7 +54,8 @@ def meeting_page(request: HttpRequest, external_id: str) -> HttpResponse:
         meeting=meeting,
         is_live=verdicts.is_live(meeting, now),
         verdict=verdicts.of_meeting(meeting, failures),
-        axis=_axis(request, meeting, drawn),
+        axis=_axis(request, meeting, zoom.window, drawn),
+        zoom=zoom,
         lanes_drawn=len(drawn),
         attendee_total=total,
         attendees=subject_tables.attendees(attendees[:_MOST_ATTENDEES], with_meeting=False),
@@ -72,8 +80,37 @@ def _lanes_wanted(request: HttpRequest) -> int:
     return _MOST_LANES_EVER if request.GET.get("lanes") == "all" else timeline.MOST_LANES
 
 
-def _axis(request: HttpRequest, meeting: Meeting, attendees: Sequence[Attendee]) -> Any:
-    window = timeline.Window.of(meeting)
+@dataclass(frozen=True, slots=True)
+class Zoom:
+    """What part of the meeting the axis shows, and the parts that are offered."""
+
+    window: Window
+    is_part: bool
+    offers: Sequence[tuple[str, str]]
+
+
+def _zoom(request: HttpRequest, meeting: Meeting) -> Zoom:
+    """A range from one moment to another in the header zooms in; the usual ones mean the whole."""
+    whole = Window.of(meeting)
+    period = TimeRange.of(request)
+    part = whole.zoomed(period) if "from" in period.query else None
+    offers = []
+    if whole.end - whole.start > 3 * _ZOOMED:
+        offers = [
+            (f"First {duration(_ZOOMED)}", _zoom_url(whole.start, whole.start + _ZOOMED)),
+            (f"Last {duration(_ZOOMED)}", _zoom_url(whole.end - _ZOOMED, whole.end)),
+        ]
+    return Zoom(part or whole, part is not None, offers)
+
+
+def _zoom_url(start: datetime, end: datetime) -> str:
+    period = TimeRange.between(start.isoformat(), end.isoformat())
+    return f"?{period.query_string}"
+
+
+def _axis(
+    request: HttpRequest, meeting: Meeting, window: Window, attendees: Sequence[Attendee]
+) -> Any:
     own = timeline.attendee_lanes(attendees, url_of=_event_url(request))
     lanes = timeline.lanes(meeting, window, own, may=request.user.has_perm)
     return draw("Who was there when", window.start, window.end, lanes, into=DETAIL)

@@ -1,7 +1,7 @@
 """The pages about meetings: what each says first, who may see it, and how much it asks."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html import unescape
 
 import pytest
@@ -260,6 +260,28 @@ def test_a_huge_meeting_shows_those_with_problems_first(
     assert len(lanes) == 40
     assert "40 of 300 attendees" in page
     assert get(api, f"{url}?lanes=all").count('class="lane-name"') == 300
+
+
+def test_the_time_axis_zooms_into_a_part_of_the_meeting(api: APIClient) -> None:
+    post(stayed(minutes_ago(60), minutes=50))
+    url = reverse("admin:meeting", args=["m-1"])
+    first = re.search(r'href="(\?from=[^"]+)">First', get(api, url))
+    assert first
+
+    page = get(api, url + unescape(first[1]))
+
+    start, end = re.findall(r'data-(?:start|end)="([^"]+)"', page)
+    assert datetime.fromisoformat(end) - datetime.fromisoformat(start) <= timedelta(minutes=10)
+    assert "A part of the meeting" in page
+
+
+def test_a_range_beside_the_meeting_shows_all_of_it(api: APIClient) -> None:
+    post(stayed(minutes_ago(60), minutes=50))
+
+    page = get(api, f"{reverse('admin:meeting', args=['m-1'])}?from=2020-01-01&to=2020-01-02")
+
+    assert "A part of the meeting" not in page
+    assert 'class="lanes"' in page
 
 
 def test_other_apps_add_panels_to_a_meeting(

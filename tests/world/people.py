@@ -30,7 +30,7 @@ class Incident:
 
     since_ms: int
     browser_major: str = NEWEST_CHROME
-    rate: float = 0.75
+    rate: float = 0.9
 
     def hits(self, device: Device, at_ms: int, random: Random) -> bool:
         concerned = (

@@ -190,7 +190,7 @@ def _cannot_join(story: _Story, _: float) -> None:
             900,
             12_000,
             "meetingStartFailed",
-            meetingStatus=_status(story, Fate.JOIN_FAILED),
+            meetingStatus="TaskFailed" if story.error_message else _status(story, Fate.JOIN_FAILED),
             meetingErrorMessage=story.error_message or "The meeting session could not be started",
             signalingOpenDurationMs=story.random.randint(80, 4000),
             retryCount=story.random.randint(0, 3),

@@ -1,0 +1,1 @@
+"""What `make bench` runs: figures of this machine, at this moment, on real processes."""
