@@ -1,6 +1,8 @@
 """Which new facts are failures, and what each is reported as."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from django.urls import reverse
 
@@ -10,30 +12,42 @@ from meetings.formats import Event
 from portal.failures.kinds import Kind
 from portal.failures.sightings import Sighting
 
+if TYPE_CHECKING:
+    from portal.failures.models import Failure
+
+
+def _events_behind(failure: "Failure") -> str:
+    return f"{reverse('admin:client_events')}?{urlencode({'kind': failure.kind, 'range': '30d'})}"
+
+
 KINDS = {
     "meetingStartFailed": Kind(
         "meetings.join_failed",
         "Join failed",
         "Look at the breakdown: one browser or SDK version points at a release, one system or "
         "device at its settings, everybody at once at the service or the network in between.",
+        _events_behind,
     ),
     "meetingFailed": Kind(
         "meetings.dropped",
         "Dropped out",
         "People were in and were thrown out. Ask for their network first; if many drop at the "
         "same moment, look at the service status of that time.",
+        _events_behind,
     ),
     "audioInputFailed": Kind(
         "meetings.audio_input_failed",
         "Microphone failed",
         "The reason says whether the browser or system blocked the microphone, another program "
         "holds it, or there is none. The attendee's page shows what they chose before.",
+        _events_behind,
     ),
     "videoInputFailed": Kind(
         "meetings.video_input_failed",
         "Camera failed",
         "The reason says whether the browser or system blocked the camera, another program "
         "holds it, or there is none. The attendee's page shows what they chose before.",
+        _events_behind,
     ),
 }
 
@@ -54,7 +68,6 @@ def sighting(fact: Fact, kind: str) -> Sighting:
     reason = vocabulary.failure_reason(event)
     platform = vocabulary.platform_of(_text(event, "sdkName"))
     explanation = wording.explain(event.name, status, reason)
-    cause = status or wording.failure_signature(reason)
     return Sighting(
         kind=kind,
         title=f"{explanation.title} ({platform})",
@@ -66,7 +79,7 @@ def sighting(fact: Fact, kind: str) -> Sighting:
         tags=_tags(event),
         url=reverse("admin:attendee", args=[fact.attendee_id]),
         detail=reason,
-        fingerprint=(event.name, cause, platform),
+        fingerprint=(event.name, wording.cause_of(status, reason), platform),
     )
 
 

@@ -235,6 +235,14 @@ def explain(name: str, status: str = "", reason: str = "") -> Explanation:
     return Explanation(label, _NO_REASON, technical)
 
 
+def cause_of(status: str = "", reason: str = "") -> str:
+    """What failures are grouped by: the status, unless the reason tells more."""
+    known = reasons.match(reason)
+    if known and (not status or status == "OK" or status in reasons.VAGUE_STATUSES):
+        return known.signature
+    return status or reasons.signature(reason)
+
+
 def failure_signature(reason: str) -> str:
     """The same text for reasons that are the same problem, for grouping."""
     return reasons.signature(reason)

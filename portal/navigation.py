@@ -1,6 +1,6 @@
 """The left navigation: apps say where their pages stand, the frame draws them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from django.core.cache import cache
@@ -27,7 +27,8 @@ class NavItem:
     """A place in the navigation.
 
     `permission` is asked of the person ("meetings.view_meeting"); empty means all staff.
-    `badge` counts what needs someone now; zero shows nothing.
+    `badge` counts what needs someone now; zero shows nothing. `pages` names further pages that
+    belong here, where their URLs do not say so.
     """
 
     label: str
@@ -35,6 +36,7 @@ class NavItem:
     permission: str = ""
     badge: Callable[[HttpRequest], int] | None = None
     order: int = 100
+    pages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,9 @@ def visible(request: HttpRequest, group: str) -> list[tuple[NavItem, str]]:
 def build(request: HttpRequest, query_string: str = "") -> list[Group]:
     """The groups this person may see. The time range in `query_string` is carried along."""
     shown = {label: visible(request, label) for label in GROUPS}
-    current = current_url(request.path, [url for rows in shown.values() for _, url in rows])
+    current = _owner(request, shown.values()) or current_url(
+        request.path, [url for rows in shown.values() for _, url in rows]
+    )
     suffix = f"?{query_string}" if query_string else ""
     return [
         Group(
@@ -104,6 +108,12 @@ def build(request: HttpRequest, query_string: str = "") -> list[Group]:
         for label, rows in shown.items()
         if rows
     ]
+
+
+def _owner(request: HttpRequest, groups: Iterable[list[tuple[NavItem, str]]]) -> str:
+    """The URL of the item that names this page as its own."""
+    page = request.resolver_match.view_name if request.resolver_match else ""
+    return next((url for rows in groups for item, url in rows if page in item.pages), "")
 
 
 def current_url(path: str, urls: list[str]) -> str:

@@ -6,15 +6,16 @@ from django.utils.safestring import SafeString
 
 from meetings import dashboard
 from meetings.pages import links, subject_tables
+from meetings.pages.dashboard import curl
 from meetings.pages.tiles import staleness, tiles
 from portal.timerange import TimeRange
 
 
-def meetings_panel(request: HttpRequest, period: TimeRange) -> SafeString | str:
-    """Nothing before the first event has come: the first steps stand there instead."""
+def meetings_panel(request: HttpRequest, period: TimeRange) -> SafeString:
+    """Before the first event has come, how to send one."""
     board = dashboard.overview(period)
     if board.freshness.last_received_at is None:
-        return ""
+        return render_to_string("meetings/overview_empty.html", {"curl": curl(request)}, request)
     return render_to_string(
         "meetings/overview_panel.html",
         {

@@ -30,7 +30,10 @@ def register() -> None:
     navigation.register(
         "Meetings", NavItem("Dashboard", "admin:meetings_dashboard", _EVENT, order=10)
     )
-    navigation.register("Meetings", NavItem("Meetings", "admin:meetings", _MEETING, order=20))
+    navigation.register(
+        "Meetings",
+        NavItem("Meetings", "admin:meetings", _MEETING, order=20, pages=("admin:meeting",)),
+    )
     navigation.register("Meetings", NavItem("Attendees", "admin:attendees", _ATTENDEE, order=30))
     navigation.register(
         "Meetings", NavItem("Client events", "admin:client_events", _EVENT, order=40)

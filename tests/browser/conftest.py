@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
 
 from tests.world.browsers import chromium
 from tests.world.clients import Clock, Wire, play_all, usual_client
@@ -97,17 +97,19 @@ def cookies(live: tuple[Portal, str], browser: Browser) -> object:
 class Complaints(list[str]):
     """What a page had to complain about: errors, CSP violations, dialogs, answers >= 500."""
 
-    def listen(self, context: BrowserContext) -> None:
-        context.on("page", self._listen_to)
-
-    def _listen_to(self, page: Page) -> None:
-        page.on("console", lambda line: line.type == "error" and self.append(line.text))
+    def listen(self, page: Page) -> None:
+        page.on("console", self._note_line)
         page.on("pageerror", lambda error: self.append(str(error)))
         page.on("dialog", lambda dialog: self.append(f"dialog: {dialog.message}"))
-        page.on(
-            "response",
-            lambda answer: answer.status >= 500 and self.append(f"{answer.status} {answer.url}"),
-        )
+        page.on("response", self._note_answer)
+
+    def _note_line(self, line: ConsoleMessage) -> None:
+        if line.type == "error":
+            self.append(line.text)
+
+    def _note_answer(self, answer: Response) -> None:
+        if answer.status >= 500:
+            self.append(f"{answer.status} {answer.url}")
 
 
 OpenPage = Callable[..., Page]
@@ -128,8 +130,9 @@ def open_page(live: tuple[Portal, str], browser: Browser, cookies: object) -> It
         )
         context.set_default_timeout(20_000)
         contexts.append(context)
-        complaints.listen(context)
-        return context.new_page()
+        page = context.new_page()
+        complaints.listen(page)
+        return page
 
     yield open_one
     for context in contexts:

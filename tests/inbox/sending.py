@@ -3,13 +3,15 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.http import HttpResponse
 from django.test import Client
 
 from portal.inbox.drain import drain_once
 from portal.inbox.models import Delivery
+
+if TYPE_CHECKING:
+    from django.test.client import _MonkeyPatchedWSGIResponse as Answer
 
 CAPTURES = Path(__file__).resolve().parents[1] / "fixtures" / "chime"
 ORIGIN = "https://app.example"
@@ -29,7 +31,7 @@ def post(
     content_type: str = "text/plain;charset=UTF-8",
     headers: dict[str, str] | None = None,
     **environ: Any,
-) -> HttpResponse:
+) -> "Answer":
     client = Client(raise_request_exception=False)
     if not body:
         environ = {"CONTENT_LENGTH": "0", **environ}  # as clients send it; Django's does not
@@ -43,7 +45,7 @@ def post(
     )
 
 
-def assert_readable_by_browsers(response: HttpResponse) -> None:
+def assert_readable_by_browsers(response: "Answer") -> None:
     """A browser hides an answer without these from the client, which then can never retry."""
     assert response["Access-Control-Allow-Origin"] == "*", response.status_code
     assert "POST" in response["Access-Control-Allow-Methods"]

@@ -62,7 +62,7 @@ class Company:
         number = self.random.randint(100, 999)
         meeting = (made_up_id(self.random), f"{self.random.choice(_ROOMS)} {number}")
         guests = self.random.sample(self.people, self.random.choice([2, 3, 3, 4, 5, 6, 9]))
-        visits = []
+        visits: list[Visit] = []
         for guest in guests:
             came_ms = at_ms + int(self.random.expovariate(1 / 90_000))
             visits += self._visits(guest, meeting, came_ms, minutes=minutes, ends=ends)
