@@ -70,7 +70,7 @@ def write(arrivals: Sequence[Arrival]) -> Written:
         row = _row(one, rule, attendee_id, meetings[event.meeting_id], names, statuses, clients)
         key = (attendee_id, row[3], row[2], row[4])
         known = rows.get(key)
-        if known is None or row[15] > known[1][15]:
+        if known is None or _rank(row) > _rank(known[1]):
             rows[key] = (one, row)
 
     new = _insert([rows[key] for key in sorted(rows)])
@@ -193,7 +193,7 @@ _UPSERT_ATTENDEES = """
         AS new (meeting_id, external_id, external_user_id, is_bot)
     ON CONFLICT (meeting_id, external_id) DO UPDATE SET
         external_user_id =
-            GREATEST(meetings_attendee.external_user_id, excluded.external_user_id),
+            GREATEST(meetings_attendee.external_user_id, excluded.external_user_id COLLATE "C"),
         is_bot = meetings_attendee.is_bot OR excluded.is_bot
     RETURNING meeting_id, external_id, id
 """
@@ -262,7 +262,8 @@ _INSERT = f"""
     SELECT * FROM unnest({", ".join(f"%s::{kind}[]" for kind in _COLUMNS.values())})
     ON CONFLICT ({", ".join(_KEY)}) DO UPDATE SET
         {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _KEY)}
-    WHERE meetings_clientevent.fullness < excluded.fullness
+    WHERE (meetings_clientevent.fullness, excluded.received_at, excluded.delivery_id)
+        < (excluded.fullness, meetings_clientevent.received_at, meetings_clientevent.delivery_id)
     RETURNING attendee_id, client_ms, name_id, sequence, (xmax = 0)
 """  # noqa: S608 - built from our own column names
 
@@ -303,8 +304,16 @@ def _row(
     ]
 
 
+def _rank(row: list[Any]) -> tuple[int, float, int, int]:
+    """Of several rows of one event the greatest counts; in `_INSERT` as well."""
+    return row[15], -row[6].timestamp(), -row[17], -row[18]
+
+
 def _insert(rows: Sequence[tuple[Arrival, list[Any]]]) -> list[Fact]:
-    """Insert facts, replace those that are now known more fully, return the new ones."""
+    """Insert facts, replace those that are now known more fully, return the new ones.
+
+    Of two that are equally full the one received first counts, whichever was handled first.
+    """
     if not rows:
         return []
     by_key = {(row[0], row[3], row[2], row[4]): (one, row) for one, row in rows}

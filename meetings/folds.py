@@ -100,9 +100,9 @@ _MEETINGS = """
 
 _LEARN = """
     UPDATE meetings_meeting m
-    SET external_meeting_id = GREATEST(m.external_meeting_id, new.value)
+    SET external_meeting_id = new.value
     FROM unnest(%s::bigint[], %s::text[]) AS new (id, value)
-    WHERE m.id = new.id AND m.external_meeting_id < new.value
+    WHERE m.id = new.id AND m.external_meeting_id < new.value COLLATE "C"
 """
 
 

@@ -4,6 +4,7 @@ Its one event loop reads every request whole before a thread is taken, so slow c
 threads. docs/adr/0002-web-server.md has the measurements behind the choice.
 """
 
+import json
 import logging
 import resource
 import socket
@@ -17,6 +18,7 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
+from waitress.task import ErrorTask
 
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -50,8 +52,29 @@ class StrictParser(HTTPRequestParser):
             raise ParsingError("There must be one Host header")
 
 
+class Refusal(ErrorTask):
+    """What the server refuses by itself, before any door can: browsers may read it all the same.
+
+    To a browser an answer without Access-Control-Allow-Origin is a broken connection.
+    """
+
+    def execute(self) -> None:
+        error = self.request.error
+        about = {"code": f"http-{error.code}", "message": f"{error.reason}: {error.body}"}
+        body = json.dumps({"error": about}).encode()
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers += [
+            ("Content-Type", "application/json"),
+            ("Access-Control-Allow-Origin", "*"),
+        ]
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
 class Channel(HTTPChannel):
     parser_class = StrictParser
+    error_task_class = Refusal
 
     def is_receiving(self) -> bool:
         return self.request is not None

@@ -19,6 +19,7 @@ from meetings.formats.items import (
     collect,
     identifier,
     refuse_too_deep,
+    refuse_too_many,
 )
 from meetings.formats.json_input import decode_keeping_deep, encode
 from meetings.formats.reading import JSON, Event, Reading, UnreadableError
@@ -46,6 +47,7 @@ def read(body: bytes) -> Reading:
     document = decode_keeping_deep(body)
     if not isinstance(document.value, list):
         raise UnreadableError("not-an-array", "The body is not a JSON array of meeting events.")
+    refuse_too_many(len(document.value))
     first_ids = _ids_of_first(document.value)
     histories = HistoryReader()
 

@@ -20,6 +20,7 @@ from meetings.formats.items import (
     build_event,
     collect,
     refuse_too_deep,
+    refuse_too_many,
 )
 from meetings.formats.json_input import Document, contains_deep, decode_keeping_deep, encode
 from meetings.formats.reading import JSON, Event, Reading, UnreadableError
@@ -32,6 +33,8 @@ _MEETING_TYPE = "Meet"
 # Rejected items are kept with their metadata, so it must not multiply a large body.
 _MAX_METADATA_BYTES = 4096
 _MAX_METADATA_TEXT = 256
+# Metadata counts for every payload below it: large ones times many payloads would take hours.
+_MAX_SHARED_BYTES = 32 * 1024 * 1024
 
 
 class _Item(NamedTuple):
@@ -51,7 +54,9 @@ def read(body: bytes) -> Reading:
     groups = document.value.get("events")
     if not isinstance(groups, list):
         raise UnreadableError("no-events", "The body has no list of events.")
-    record_metadata = _metadata(document.value, document)
+    payloads = _payload_count(groups)
+    refuse_too_many(len(groups) + payloads)
+    record_metadata = _Shares().of(_metadata(document.value, document), payloads)
     histories = HistoryReader()
 
     def read_item(ordinal: int, item: _Item) -> Event:
@@ -59,6 +64,26 @@ def read(body: bytes) -> Reading:
         return _event(ordinal, item, record_metadata, histories)
 
     return collect(_items(groups, document), read_item, partial(_body_of, record_metadata))
+
+
+def _payload_count(groups: list[JSON]) -> int:
+    return sum(
+        len(payloads)
+        for group in groups
+        if isinstance(group, dict) and isinstance(payloads := group.get("payloads"), list)
+    )
+
+
+class _Shares:
+    """Keeps what is shared by the payloads of a body within bounds, payload for payload."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+
+    def of(self, metadata: dict[str, JSON], payloads: int) -> dict[str, JSON]:
+        """The metadata, or what is known and short of it where all of it would be too much."""
+        self._bytes += len(encode(metadata)) * payloads
+        return metadata if self._bytes <= _MAX_SHARED_BYTES else _known(metadata)
 
 
 def redact(body: bytes) -> bytes:
@@ -74,6 +99,7 @@ def redact(body: bytes) -> bytes:
 
 
 def _items(groups: list[JSON], document: Document) -> Iterator[_Item]:
+    shares = _Shares()
     for index, group in enumerate(groups):
         payloads = group.get("payloads") if isinstance(group, dict) else None
         if not isinstance(group, dict) or not isinstance(payloads, list):
@@ -81,7 +107,7 @@ def _items(groups: list[JSON], document: Document) -> Iterator[_Item]:
             continue
         kind = group.get("type")
         kind = printable(kind)[:MAX_NAME] if isinstance(kind, str) else ""
-        metadata = _metadata(group, document)
+        metadata = shares.of(_metadata(group, document), len(payloads))
         for payload in payloads:
             yield _Item(payload, index, kind, metadata)
 
@@ -134,8 +160,10 @@ def _body_of(record_metadata: dict[str, JSON], refused: Sequence[Refused[_Item]]
 
 def _small(metadata: dict[str, JSON]) -> JSON:
     """The metadata, or of large ones what is known and short: enough to be refused alike."""
-    if len(encode(metadata)) <= _MAX_METADATA_BYTES:
-        return metadata
+    return metadata if len(encode(metadata)) <= _MAX_METADATA_BYTES else _known(metadata)
+
+
+def _known(metadata: dict[str, JSON]) -> dict[str, JSON]:
     return {
         key: value[:_MAX_METADATA_TEXT] if isinstance(value, str) else value
         for key, value in metadata.items()

@@ -1,19 +1,24 @@
 """From what one item of a body claims to an event, or to the reason why it is none."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, TypeVar
 
 from meetings.formats.attributes import normalise
 from meetings.formats.history import HistoryReader, unread_text
 from meetings.formats.json_input import Document, contains_deep
-from meetings.formats.reading import JSON, Event, Reading, Rejected
+from meetings.formats.reading import JSON, Event, Reading, Rejected, UnreadableError
 from meetings.formats.timestamps import claimed_ms
 from meetings.vocabulary import event_name, printable
 
 MAX_ID = 200
 # A hostile body may hold a hundred thousand items that are nothing; they go to quarantine as one.
 MAX_SINGLE_REJECTIONS = 100
+# Of one body. A long meeting of many has some ten thousand; more would hold up everybody's events.
+MAX_ITEMS = 20_000
+# So many that they are too short to be events.
+MAX_COUNTED = 500_000
 
 ItemT = TypeVar("ItemT")
 
@@ -97,12 +102,20 @@ def collect(
     """The events of the items, and a rejection for each item that read_item refuses."""
     events: list[Event] = []
     refused: list[Refused[ItemT]] = []
-    for ordinal, item in enumerate(items):
+    numbered = enumerate(items)
+    for ordinal, item in islice(numbered, MAX_ITEMS):
         try:
             events.append(read_item(ordinal, item))
         except RefusedItemError as refusal:
             refused.append(Refused(ordinal, refusal.reason, refusal.detail, item))
-    return Reading(events, _rejections(refused, body_of))
+    return Reading(events, [*_rejections(refused, body_of), *_unread(numbered, body_of)])
+
+
+def refuse_too_many(count: int) -> None:
+    if count > MAX_COUNTED:
+        raise UnreadableError(
+            "too-many-items", f"The body has {count:,} items, more than {MAX_COUNTED:,}."
+        )
 
 
 def refuse_too_deep(document: Document, item: JSON) -> None:
@@ -122,3 +135,13 @@ def _rejections(
         detail = f"{len(rest)} more items were refused, the first because: {rest[0].detail}"
         rejected.append(Rejected(rest[0].ordinal, "too-many-refused", detail, body_of(rest)))
     return rejected
+
+
+def _unread(
+    numbered: Iterator[tuple[int, ItemT]], body_of: Callable[[Sequence[Refused[ItemT]]], bytes]
+) -> Iterator[Rejected]:
+    """What is left, in as many bodies as it takes: a replay reads each of them whole."""
+    detail = f"The body has more than {MAX_ITEMS:,} items. These were not read: replay them."
+    while some := list(islice(numbered, MAX_ITEMS)):
+        left = [Refused(ordinal, "too-many-items", detail, item) for ordinal, item in some]
+        yield Rejected(left[0].ordinal, "too-many-items", detail, body_of(left))

@@ -19,6 +19,7 @@ from meetings.formats.items import (
     collect,
     identifier,
     refuse_too_deep,
+    refuse_too_many,
 )
 from meetings.formats.json_input import decode, decode_keeping_deep, encode
 from meetings.formats.reading import JSON, Event, Reading, UnreadableError
@@ -37,6 +38,7 @@ def read(body: bytes) -> Reading:
     logs = document.value.get("logs")
     if not isinstance(logs, list):
         raise UnreadableError("no-logs", "The body has no list of logs.")
+    refuse_too_many(len(logs))
     histories = HistoryReader()
 
     def read_line(ordinal: int, line: JSON) -> Event:

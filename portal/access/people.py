@@ -3,9 +3,9 @@
 import secrets
 from collections.abc import Iterable
 
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from portal.access import audit, sessions
@@ -17,7 +17,7 @@ def may_manage(actor: User, person: User) -> bool:
     """Nobody changes somebody who can do more: that would be a way to become them."""
     if actor.is_superuser:
         return True
-    return not person.is_superuser and person.get_all_permissions() <= actor.get_all_permissions()
+    return not person.is_superuser and _permissions_of(person) <= actor.get_all_permissions()
 
 
 def grantable_roles(actor: User) -> QuerySet[Group]:
@@ -27,7 +27,7 @@ def grantable_roles(actor: User) -> QuerySet[Group]:
     own = actor.get_all_permissions()
     roles = Group.objects.prefetch_related("permissions__content_type")
     return Group.objects.filter(
-        pk__in=[role.pk for role in roles if _permissions_of(role) <= own]
+        pk__in=[role.pk for role in roles if _names(role.permissions.all()) <= own]
     ).order_by("pk")
 
 
@@ -69,5 +69,11 @@ def _check_roles(actor: User, roles: list[Group]) -> None:
         raise ForbiddenError("A role can only be given by somebody who can do all that it allows.")
 
 
-def _permissions_of(role: Group) -> set[str]:
-    return {f"{p.content_type.app_label}.{p.codename}" for p in role.permissions.all()}
+def _permissions_of(person: User) -> set[str]:
+    """Also of somebody deactivated, to whom Django grants none: they can be activated again."""
+    held = Permission.objects.filter(Q(group__user=person) | Q(user=person))
+    return _names(held.select_related("content_type"))
+
+
+def _names(permissions: Iterable[Permission]) -> set[str]:
+    return {f"{one.content_type.app_label}.{one.codename}" for one in permissions}

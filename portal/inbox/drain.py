@@ -13,7 +13,7 @@ from datetime import timedelta
 from itertools import takewhile
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -51,14 +51,28 @@ def register_companion(name: str, companion: Companion) -> None:
 def run(stop: threading.Event) -> None:
     """Drain until told to stop, with all companions beside."""
     threads = [
-        threading.Thread(target=companion, args=[stop], name=name)
+        threading.Thread(target=_keep_running, args=[name, companion, stop], name=name)
         for name, companion in _companions.items()
     ]
     for thread in threads:
         thread.start()
-    _drain(stop)
-    for thread in threads:
-        thread.join()
+    try:
+        _drain(stop)
+    finally:
+        stop.set()  # else the threads would keep a process alive that drains no more
+        for thread in threads:
+            thread.join()
+
+
+def _keep_running(name: str, companion: Companion, stop: threading.Event) -> None:
+    """What fails beside the drain must neither stop it nor be silently gone."""
+    while not stop.is_set():
+        try:
+            companion(stop)
+        except Exception:
+            logger.exception("%s failed; it is started again.", name)
+            connection.close()
+            stop.wait(ERROR_SECONDS)
 
 
 def _drain(stop: threading.Event) -> None:
@@ -66,7 +80,7 @@ def _drain(stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             handled = drain_once()
-        except (OperationalError, InterfaceError) as error:
+        except (DatabaseError, InterfaceError) as error:
             logger.warning("The drain waits for the database: %s", error)
             connection.close()
             stop.wait(ERROR_SECONDS)
@@ -162,12 +176,15 @@ def _failure_of(ids: Sequence[int]) -> Exception | None:
 def _is_the_databases(error: Exception) -> bool:
     """Whether the database is the cause and will recover, rather than the body being handled.
 
-    By SQLSTATE class: connection, rollback (deadlock), resources, lock not available, shutdown.
+    By SQLSTATE class: connection, rollback (deadlock), resources, lock not available, shutdown;
+    and a server that takes no writes, as after a failover.
     """
-    if not isinstance(error, OperationalError | InterfaceError):
+    if not isinstance(error, DatabaseError | InterfaceError):
         return False
     state = getattr(error.__cause__, "sqlstate", None)
-    return state is None or state[:2] in {"08", "40", "53", "55", "57"}
+    if state is None:
+        return isinstance(error, OperationalError | InterfaceError)
+    return state[:2] in {"08", "40", "53", "55", "57"} or state == "25006"
 
 
 def _handle(ids: Sequence[int]) -> None:
@@ -238,5 +255,5 @@ def _give_back(ids: Sequence[int]) -> None:
         Delivery.objects.waiting().filter(pk__in=ids, attempts__gt=0).update(
             attempts=F("attempts") - 1, claimed_at=None
         )
-    except (OperationalError, InterfaceError):
+    except (DatabaseError, InterfaceError):
         logger.info("The attempt of %d deliveries stays counted: no database.", len(ids))

@@ -25,7 +25,7 @@ def show(body: bytes, limit: int = MOST_SHOWN) -> Shown:
     if not is_text:
         dump = hex_dump(body[:_MOST_DUMPED])
         return Shown(_visible(text), "not UTF-8", len(body), len(part) < len(body), dump)
-    pretty = _pretty(body) if len(part) == len(body) else None
+    pretty = _pretty(body, limit) if len(part) == len(body) else None
     if pretty is not None:
         cut = len(pretty) > limit
         return Shown(_visible(pretty[:limit]), "JSON", len(body), cut)
@@ -51,9 +51,17 @@ def _decode(part: bytes, *, is_cut: bool) -> tuple[str, bool]:
         return part.decode(errors="replace"), in_last_letter
 
 
-def _pretty(body: bytes) -> str | None:
+def _pretty(body: bytes, limit: int) -> str | None:
+    """A little more than `limit` of it at most: deep nesting indents a body to a thousandfold."""
+    parts: list[str] = []
+    size = 0
     try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        for part in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(json.loads(body)):
+            parts.append(part)
+            size += len(part)
+            if size > limit:
+                break
+        return "".join(parts)
     except (ValueError, RecursionError):
         return None
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Count, F
 from django.http import HttpRequest
 from django.utils import timezone
@@ -32,9 +32,20 @@ _STORE = """
     INSERT INTO inbox_delivery (door, key_id, received_at, queued_at, address, origin, user_agent,
         content_type, body, size_bytes, digest, copies, state, attempts)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 1, 'waiting', 0)
-    ON CONFLICT (door, digest) WHERE replay_of_id IS NULL
-    DO UPDATE SET copies = inbox_delivery.copies + 1
+    ON CONFLICT (door, digest) WHERE replay_of_id IS NULL DO NOTHING
     RETURNING id
+"""
+_COUNT_COPY = """
+    WITH known AS (
+        SELECT id FROM inbox_delivery
+        WHERE door = %(door)s AND digest = %(digest)s AND replay_of_id IS NULL
+    ), counted AS (
+        UPDATE inbox_delivery SET copies = copies + 1 WHERE id IN (
+            SELECT id FROM inbox_delivery WHERE id IN (SELECT id FROM known)
+            FOR NO KEY UPDATE SKIP LOCKED
+        )
+    )
+    SELECT id FROM known
 """
 
 
@@ -42,8 +53,10 @@ def store(body: bytes, envelope: Envelope) -> int:
     """Keep a body durably and return the delivery's id.
 
     When this returns outside a transaction, the row is committed: only then may a door answer.
-    The same bytes at the same door are one delivery, however often a client resends them.
+    The same bytes at the same door are one delivery, however often a client resends them. A copy
+    that comes while a drain has the delivery in hand is not counted: the door waits for no drain.
     """
+    digest = digest_of(body)
     now = timezone.now()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -59,10 +72,15 @@ def store(body: bytes, envelope: Envelope) -> int:
                 clean(envelope.content_type, 100),
                 compress(body),
                 len(body),
-                digest_of(body),
+                digest,
             ],
         )
         row = cursor.fetchone()
+        if row is None:
+            cursor.execute(_COUNT_COPY, {"door": envelope.door, "digest": digest})
+            row = cursor.fetchone()
+    if row is None:
+        raise OperationalError("The delivery that this one is a copy of is gone.")
     return int(row[0])
 
 

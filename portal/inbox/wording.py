@@ -33,6 +33,10 @@ _REASONS: dict[str, Words] = {
     "no-message": Words("A log line without a message", _SENDER),
     "id-too-long": Words("An id that is too long", _SENDER),
     "missing-properties": Words("Required properties are missing", _SENDER),
+    "too-many-items": Words(
+        "Very many items in one body",
+        "They were not read, so that others need not wait. Replay them when the drain has time.",
+    ),
     "too-many-refused": Words("Very many bad items in one body", _SENDER),
     "handling-failed": Words(
         "The portal failed at it",

@@ -2,7 +2,7 @@ import re
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -232,3 +232,12 @@ def test_roles_are_shown_and_cannot_be_changed(desk: Client) -> None:
     assert VIEWER in desk.get("/admin/auth/group/").content.decode()
     assert "Can view meeting" in desk.get(f"/admin/auth/group/{pk}/change/").content.decode()
     assert desk.post(f"/admin/auth/group/{pk}/change/", {"name": "x"}).status_code == 403
+
+
+def test_somebody_deactivated_who_could_do_more_is_not_to_be_had(administrator: User) -> None:
+    person = make_user(VIEWER, username="ada", is_active=False)
+    assert people.may_manage(administrator, person)
+
+    person.user_permissions.add(Permission.objects.get(codename="add_group"))
+
+    assert not people.may_manage(administrator, person)

@@ -197,3 +197,26 @@ def test_a_batch_of_any_size_takes_the_same_number_of_statements(
         folds.fold(facts.write([Arrival(delivery, event) for event in events]))
 
     assert Attendee.objects.count() == 300
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_two_equally_full_copies_the_one_received_first_counts(first: int) -> None:
+    event = make_event("meetingEnded", second=-400_000)  # an impossible clock: our time counts
+    early, late = NOON, NOON + timedelta(hours=1)
+    for received_at in [early, late] if first == 0 else [late, early]:
+        write(event, received_at=received_at)
+
+    stored = ClientEvent.objects.get()
+
+    assert stored.skewed
+    assert stored.received_at == stored.happened_at == early
+    assert Attendee.objects.get().left_at == early
+
+
+@pytest.mark.parametrize("order", [("a", "B"), ("B", "a")])
+def test_of_several_ids_one_wins_whatever_the_databases_language(order: tuple[str, str]) -> None:
+    for value in order:
+        write(make_event("meetingEnded", externalUserId=value, externalMeetingId=value))
+
+    assert Attendee.objects.get().external_user_id == "a"
+    assert Meeting.objects.get().external_meeting_id == "a"

@@ -1,6 +1,7 @@
 """The web server against clients that are slow, greedy or crooked. Real sockets, no database."""
 
 import http.client
+import json
 import re
 import resource
 import socket
@@ -169,6 +170,19 @@ def test_a_body_that_is_announced_too_large_is_refused_unread(server: Running) -
     answer = server.send(head(f"Content-Length: {web.BODY_BYTES + 1}") + b"abc")
 
     assert answer.startswith(b"HTTP/1.1 413")
+
+
+def test_what_the_server_refuses_can_be_read_by_browsers(server: Running) -> None:
+    too_large = web.BODY_BYTES + 1
+
+    answer = server.send(
+        f"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {too_large}\r\n\r\n".encode()
+    )
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 413 ")
+    assert b"\r\nAccess-Control-Allow-Origin: *" in head
+    assert json.loads(body)["error"]["code"] == "http-413"
 
 
 def test_an_endless_body_is_cut_and_memory_stays_bounded(server: Running) -> None:

@@ -73,7 +73,7 @@ class Load:
                     self.acknowledged.add(key)
                     self.last_good = time.monotonic()
                 return
-            time.sleep(0.02)
+            time.sleep(0.1)
 
     def _try(self, http: httpx.Client, doors: str, body: bytes) -> int:
         try:

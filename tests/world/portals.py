@@ -118,7 +118,8 @@ class Portal:
         return process
 
     def begin_web(self, port: int) -> subprocess.Popen[bytes]:
-        return self.start("web", "--port", str(port))
+        """One process that does the work itself, so that a kill hits what is being tested."""
+        return self.start("web", "--port", str(port), "--processes", "1")
 
     def start_drain(self) -> subprocess.Popen[bytes]:
         return self.start("drain")

@@ -260,7 +260,7 @@ def _parent() -> dict[str, str]:
 def _command(key: ApiKey, text: str, base: str) -> str:
     """A line for a shell that shows the new key at work."""
     if key.kind == KeyKind.SECRET:
-        return f"curl -i '{base}/api/meetings/' -H 'Authorization: Bearer {text}'"
+        return f"curl -i '{base}/api/v1/meetings/' -H 'Authorization: Bearer {text}'"
     at_ms = int(timezone.now().timestamp() * 1000)
     attributes = {"meetingId": "try-it", "attendeeId": "me", "timestampMs": at_ms}
     body = json.dumps([{"name": "meetingStartRequested", "attributes": attributes}])

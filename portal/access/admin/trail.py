@@ -42,7 +42,7 @@ class ActorFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
-        return queryset.filter(actor_id=value) if value and value.isdigit() else queryset
+        return queryset.filter(actor_id=value) if value and value.isdecimal() else queryset
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
