@@ -24,7 +24,7 @@ setup-test: ## As setup, and what the tests need besides
 run: setup ## Run everything; ARGS="--port 8080" passes options on
 	@exec $(MANAGE) start $(ARGS)
 
-demo: setup-test ## Run everything with a simulated world playing into it
+demo: setup ## Run everything with a simulated world playing into it
 	@exec $(BIN)/python -m tests.world.demo $(ARGS)
 
 test: setup-test ## Run every test; ARGS="tests/inbox -k quarantine" chooses

@@ -3,20 +3,14 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-import boto3
-from botocore.config import Config
 from django.conf import settings
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_logs import CloudWatchLogsClient
 
-CONFIG = Config(
-    connect_timeout=2,
-    read_timeout=10,
-    retries={"mode": "standard", "total_max_attempts": 3},
-    user_agent_extra="greenroom",
-)
+CONNECT_SECONDS = 2
+READ_SECONDS = 10
 
 
 @overload
@@ -35,5 +29,15 @@ def client(service: str) -> Any:
 
 @cache
 def _client(service: str, region: str, endpoint_url: str) -> Any:
+    # Here, because the import takes a good part of a process start, and few processes need it.
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": 3},
+        user_agent_extra="greenroom",
+    )
     make: Any = boto3.Session().client  # the service is only known at run time
-    return make(service, region_name=region, endpoint_url=endpoint_url or None, config=CONFIG)
+    return make(service, region_name=region, endpoint_url=endpoint_url or None, config=config)

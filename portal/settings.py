@@ -7,7 +7,7 @@ import os
 import secrets
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -164,6 +164,8 @@ def _database_from_url(url: str) -> dict[str, Any]:
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
+        # libpq's own, above all sslmode: left out in silence, it would not be in force.
+        "OPTIONS": {"connect_timeout": 5, **dict(parse_qsl(parts.query))},
     }
 
 
@@ -176,6 +178,7 @@ def _embedded_database() -> dict[str, Any]:
         "HOST": str(server.socket_dir),
         "NAME": "greenroom",
         "USER": "greenroom",
+        "OPTIONS": {"connect_timeout": 5},
     }
 
 
@@ -185,7 +188,6 @@ DATABASES = {
         **(_database_from_url(DATABASE_URL) if DATABASE_URL else _embedded_database()),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5},
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -1,6 +1,11 @@
+from importlib import import_module
+
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
+
+# Tells the schema how keys authenticate; processes without URLs need no schema.
+import_module("portal.access.openapi")
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),

@@ -8,7 +8,6 @@ class AccessConfig(AppConfig):
     verbose_name = "Access"
 
     def ready(self) -> None:
-        from portal.access import openapi  # noqa: F401 - registers itself with drf-spectacular
         from portal.access.admin import replace_foreign_pages
         from portal.access.pages import register_pages
         from portal.access.roles import sync_roles

@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from portal import VERSION
 from portal.env import Env
+from portal.settings import _database_from_url
 
 ROOT = Path(__file__).resolve().parents[2]
 READ = re.compile(r"env\.(text|flag|number|fraction|words|path)\(\s*\"([A-Z_]+)\"")
@@ -90,3 +91,11 @@ def test_every_command_can_be_told_where_things_lie(tmp_path: Path, words: list[
     )
 
     assert done.stdout.strip() == str(tmp_path)
+
+
+def test_what_the_database_url_demands_of_the_connection_is_in_force() -> None:
+    found = _database_from_url("postgresql://me:p%40ss@db.example:6432/portal?sslmode=verify-full")
+
+    assert (found["HOST"], found["PORT"], found["NAME"]) == ("db.example", 6432, "portal")
+    assert found["PASSWORD"] == "p@ss"
+    assert found["OPTIONS"] == {"connect_timeout": 5, "sslmode": "verify-full"}
