@@ -186,9 +186,9 @@ def _upsert_meetings(external_ids: Collection[str]) -> dict[str, int]:
 
 _UPSERT_ATTENDEES = """
     INSERT INTO meetings_attendee (meeting_id, external_id, external_user_id, is_bot, outcome,
-        event_count, join_failure_count, drop_count, audio_failure_count, video_failure_count,
-        reconnect_count)
-    SELECT meeting_id, external_id, external_user_id, is_bot, 'unknown', 0, 0, 0, 0, 0, 0
+        event_count, log_line_count, join_failure_count, drop_count, audio_failure_count,
+        video_failure_count, reconnect_count)
+    SELECT meeting_id, external_id, external_user_id, is_bot, 'unknown', 0, 0, 0, 0, 0, 0, 0
     FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::boolean[])
         AS new (meeting_id, external_id, external_user_id, is_bot)
     ON CONFLICT (meeting_id, external_id) DO UPDATE SET

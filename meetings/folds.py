@@ -1,14 +1,16 @@
 """Folding facts into the state of attendees and meetings.
 
-Each fold is computed anew from all facts of what a batch touched, so the order and the number of
-deliveries cannot matter, and a late event corrects what it should.
+Each fold is computed anew from all events of what a batch touched, so the order and the number of
+deliveries cannot matter, and a late event corrects what it should. Log lines, of which there may be
+hundreds of thousands, only count up and widen the time heard of: each is new once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from django.db import connection
 
-from meetings.facts import Written
+from meetings.facts import Fact, Written
 from meetings.models import Meeting
 
 _ATTENDEES = """
@@ -36,22 +38,22 @@ _ATTENDEES = """
         FROM meetings_clientevent e
         JOIN meetings_eventname n ON n.id = e.name_id
         JOIN meetings_client c ON c.id = e.client_id
-        WHERE e.attendee_id = ANY(%s)
+        WHERE e.attendee_id = ANY(%(ids)s) AND e.sequence = 0
         GROUP BY e.attendee_id
     )
     UPDATE meetings_attendee a SET
-        first_event_at = m.first_event_at,
-        last_event_at = m.last_event_at,
+        first_event_at = LEAST(m.first_event_at, a.first_log_at),
+        last_event_at = GREATEST(m.last_event_at, a.last_log_at),
         requested_at = m.requested_at,
         joined_at = m.joined_at,
         left_at = CASE WHEN m.in_since > GREATEST(m.left_at, m.dropped_at) THEN NULL
             ELSE GREATEST(m.left_at, m.dropped_at) END,
-        event_count = m.event_count,
-        join_failure_count = m.join_failures,
-        drop_count = m.drops,
-        audio_failure_count = m.audio_failures,
-        video_failure_count = m.video_failures,
-        reconnect_count = m.reconnects,
+        event_count = COALESCE(m.event_count, 0),
+        join_failure_count = COALESCE(m.join_failures, 0),
+        drop_count = COALESCE(m.drops, 0),
+        audio_failure_count = COALESCE(m.audio_failures, 0),
+        video_failure_count = COALESCE(m.video_failures, 0),
+        reconnect_count = COALESCE(m.reconnects, 0),
         clock_offset_ms = m.clock_offset_ms,
         client_id = m.client_id,
         outcome = CASE
@@ -63,7 +65,19 @@ _ATTENDEES = """
                           m.left_at IS NULL AND m.dropped_at IS NULL) THEN 'present'
             WHEN m.dropped_at >= COALESCE(m.left_at, m.dropped_at) THEN 'dropped'
             ELSE 'left' END
-    FROM marks m WHERE a.id = m.attendee_id
+    FROM unnest(%(ids)s::bigint[]) AS touched (id)
+    LEFT JOIN marks m ON m.attendee_id = touched.id
+    WHERE a.id = touched.id
+"""
+
+_LOG_LINES = """
+    UPDATE meetings_attendee a SET
+        log_line_count = a.log_line_count + new.number,
+        first_log_at = LEAST(a.first_log_at, new.first_at),
+        last_log_at = GREATEST(a.last_log_at, new.last_at)
+    FROM unnest(%s::bigint[], %s::integer[], %s::timestamptz[], %s::timestamptz[])
+        AS new (id, number, first_at, last_at)
+    WHERE a.id = new.id
 """
 
 _MEETINGS = """
@@ -108,14 +122,28 @@ _LEARN = """
 
 def fold(written: Written) -> None:
     """Bring attendees and meetings up to their facts. Part of the drain's transaction."""
+    count_log_lines(written.new)
     fold_attendees(written.attendee_ids)
     fold_meetings(written.meeting_ids, learned=written.external_meeting_ids)
+
+
+def count_log_lines(new: Iterable[Fact]) -> None:
+    """The caller holds the attendees' locks, as below."""
+    times: dict[int, list[datetime]] = {}
+    for fact in new:
+        if fact.arrival.event.sequence:
+            times.setdefault(fact.attendee_id, []).append(fact.happened_at)
+    if not times:
+        return
+    rows = [(pk, len(heard), min(heard), max(heard)) for pk, heard in sorted(times.items())]
+    with connection.cursor() as cursor:
+        cursor.execute(_LOG_LINES, [list(column) for column in zip(*rows, strict=True)])
 
 
 def fold_attendees(attendee_ids: Sequence[int]) -> None:
     """The caller holds the attendees' locks (`facts.write` takes them)."""
     with connection.cursor() as cursor:
-        cursor.execute(_ATTENDEES, [list(attendee_ids)])
+        cursor.execute(_ATTENDEES, {"ids": list(attendee_ids)})
 
 
 def fold_meetings(meeting_ids: Sequence[int], *, learned: dict[int, str] | None = None) -> None:

@@ -140,6 +140,9 @@ class Attendee(models.Model):
     joined_at = models.DateTimeField(null=True, blank=True)
     left_at = models.DateTimeField(null=True, blank=True)
     event_count = models.PositiveIntegerField(default=0)
+    log_line_count = models.PositiveIntegerField(default=0)
+    first_log_at = models.DateTimeField(null=True, blank=True)
+    last_log_at = models.DateTimeField(null=True, blank=True)
     join_failure_count = models.PositiveIntegerField(default=0)
     drop_count = models.PositiveIntegerField(default=0)
     audio_failure_count = models.PositiveIntegerField(default=0)
@@ -171,6 +174,11 @@ class Attendee(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("admin:attendee", args=[self.pk])
+
+    @property
+    def fact_count(self) -> int:
+        """Rows of the attendee: events and log lines."""
+        return self.event_count + self.log_line_count
 
     @property
     def person(self) -> str:
@@ -243,6 +251,10 @@ class ClientEvent(models.Model):
             models.Index(fields=["-happened_at", "-id"], name="meetings_event_newest"),
             models.Index(fields=["name", "-happened_at", "-id"], name="meetings_event_by_name"),
             models.Index(fields=["meeting", "happened_at"], name="meetings_event_by_meeting"),
+            # What a fold reads: an attendee's events without the log lines.
+            models.Index(
+                fields=["attendee"], condition=Q(sequence=0), name="meetings_event_by_attendee"
+            ),
         ]
         permissions = [("export_events", "Can export client events")]
 

@@ -93,6 +93,7 @@ def attendee_record(attendee: Attendee) -> Record:
         "joined_at": attendee.joined_at,
         "left_at": attendee.left_at,
         "event_count": attendee.event_count,
+        "log_line_count": attendee.log_line_count,
         "join_failure_count": attendee.join_failure_count,
         "drop_count": attendee.drop_count,
         "audio_failure_count": attendee.audio_failure_count,
@@ -190,6 +191,7 @@ class AttendeeSerializer(ClientSerializer):
     joined_at = serializers.DateTimeField(allow_null=True)
     left_at = serializers.DateTimeField(allow_null=True)
     event_count = serializers.IntegerField()
+    log_line_count = serializers.IntegerField()
     join_failure_count = serializers.IntegerField()
     drop_count = serializers.IntegerField()
     audio_failure_count = serializers.IntegerField()

@@ -53,7 +53,7 @@ def attendee_page(request: HttpRequest, pk: int) -> HttpResponse:
         client=attendee.client,
         client_text=clients.in_short(attendee.client),
         details=_details(events, archived, request),
-        has_more=attendee.event_count > len(events),
+        has_more=attendee.fact_count > len(events),
         events_url=links.events_of(attendee.meeting, attendee=attendee.external_id),
         history=_history(history[-_MOST_HISTORY:], events),
         others=subject_tables.attendees(_others(attendee), with_meeting=True),

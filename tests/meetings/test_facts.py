@@ -91,22 +91,34 @@ def test_a_wrong_clock_is_flagged_and_still_makes_no_doubles() -> None:
     assert offset == (3 * 3600 - 5 * 60) * 1000
 
 
-def test_log_lines_of_one_millisecond_stay_apart() -> None:
-    lines = [
-        Event(
-            ordinal=number,
-            name="logLine",
-            meeting_id="meeting-1",
-            attendee_id="att-1",
-            client_ms=1_795_000_000_000,
-            sequence=number + 1,
-        )
-        for number in range(3)
-    ]
+def make_log_line(number: int, *, second: float = 0) -> Event:
+    return Event(
+        ordinal=number,
+        name="logLine",
+        meeting_id="meeting-1",
+        attendee_id="att-1",
+        client_ms=int((NOON.timestamp() + second) * 1000),
+        sequence=number + 1,
+    )
 
-    write(*lines)
+
+def test_log_lines_of_one_millisecond_stay_apart() -> None:
+    write(*(make_log_line(number) for number in range(3)))
 
     assert ClientEvent.objects.count() == 3
+
+
+def test_log_lines_count_once_and_tell_when_a_client_was_heard_of() -> None:
+    lines = [make_log_line(number, second=10 * number) for number in range(4)]
+
+    write(lines[2], lines[1])
+    write(make_event("meetingStartRequested", second=15))
+    write(*lines)
+
+    attendee = Attendee.objects.get()
+    assert (attendee.event_count, attendee.log_line_count) == (1, 4)
+    assert attendee.first_event_at == NOON
+    assert attendee.last_event_at == NOON + timedelta(seconds=30)
 
 
 LIFE = [
