@@ -28,7 +28,7 @@ demo: setup ## Run everything with a simulated world playing into it
 	@exec $(BIN)/python -m tests.world.demo $(ARGS)
 
 test: setup-test ## Run every test; ARGS="tests/inbox -k quarantine" chooses
-	@$(BIN)/python -m pytest -m "not proof" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 -m "not proof" $(ARGS)
 
 lint: setup ## Check style, types, layers, migrations and settings
 	$(BIN)/ruff check .

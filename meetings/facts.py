@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,12 +30,25 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """An event that was not known before."""
+    """An event that was not known before.
+
+    `is_bot` and `person` are what all deliveries so far tell of the attendee, not this one alone.
+    """
 
     arrival: Arrival
     attendee_id: int
     happened_at: datetime
     client_ms: int
+    is_bot: bool
+    person: str
+    """The user id where some delivery told it, else the attendee's."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAttendee:
+    id: int
+    person: str
+    is_bot: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +79,18 @@ def write(arrivals: Sequence[Arrival]) -> Written:
     rule = clock_rule()
     for one in arrivals:
         event = one.event
-        attendee_id = attendees[meetings[event.meeting_id], event.attendee_id]
+        attendee_id = attendees[meetings[event.meeting_id], event.attendee_id].id
         row = _row(one, rule, attendee_id, meetings[event.meeting_id], names, statuses, clients)
         key = (attendee_id, row[3], row[2], row[4])
-        known = rows.get(key)
-        if known is None or _rank(row) > _rank(known[1]):
+        rival = rows.get(key)
+        if rival is None or _rank(row) > _rank(rival[1]):
             rows[key] = (one, row)
 
-    new = _insert([rows[key] for key in sorted(rows)])
+    known = {attendee.id: attendee for attendee in attendees.values()}
+    new = _insert([rows[key] for key in sorted(rows)], known)
     return Written(
         new=new,
-        attendee_ids=sorted(set(attendees.values())),
+        attendee_ids=sorted(known),
         meeting_ids=sorted(set(meetings.values())),
         external_meeting_ids=_external_meeting_ids(arrivals, meetings),
     )
@@ -102,8 +116,7 @@ def client_of(event: Event) -> ClientKey:
     """SDK, browser, system and device of an event, in the order of the columns."""
 
     def text(name: str, longest: int = 200) -> str:
-        value = event.attributes.get(name)
-        return "" if value is None else str(value)[:longest]
+        return vocabulary.told(event, name)[:longest]
 
     sdk_name = text("sdkName")
     return (
@@ -195,14 +208,14 @@ _UPSERT_ATTENDEES = """
         external_user_id =
             GREATEST(meetings_attendee.external_user_id, excluded.external_user_id COLLATE "C"),
         is_bot = meetings_attendee.is_bot OR excluded.is_bot
-    RETURNING meeting_id, external_id, id
+    RETURNING meeting_id, external_id, id, external_user_id, is_bot
 """
 
 
 def _upsert_attendees(
     arrivals: Sequence[Arrival], meetings: dict[str, int]
-) -> dict[tuple[int, str], int]:
-    """Ids of the attendees, each locked until the transaction ends.
+) -> dict[tuple[int, str], KnownAttendee]:
+    """The attendees as they are known now, each locked until the transaction ends.
 
     Only some paths tell the user id. The greatest of several wins, whatever came first.
     """
@@ -221,7 +234,10 @@ def _upsert_attendees(
                 [vocabulary.is_bot(users[key]) for key in ordered],
             ],
         )
-        return {(meeting, external): pk for meeting, external, pk in cursor.fetchall()}
+        return {
+            (meeting_id, external_id): KnownAttendee(pk, user_id or external_id, is_bot)
+            for meeting_id, external_id, pk, user_id, is_bot in cursor.fetchall()
+        }
 
 
 def _external_meeting_ids(arrivals: Iterable[Arrival], meetings: dict[str, int]) -> dict[int, str]:
@@ -309,7 +325,9 @@ def _rank(row: list[Any]) -> tuple[int, float, int, int]:
     return row[15], -row[6].timestamp(), -row[17], -row[18]
 
 
-def _insert(rows: Sequence[tuple[Arrival, list[Any]]]) -> list[Fact]:
+def _insert(
+    rows: Sequence[tuple[Arrival, list[Any]]], attendees: Mapping[int, KnownAttendee]
+) -> list[Fact]:
     """Insert facts, replace those that are now known more fully, return the new ones.
 
     Of two that are equally full the one received first counts, whichever was handled first.
@@ -325,7 +343,17 @@ def _insert(rows: Sequence[tuple[Arrival, list[Any]]]) -> list[Fact]:
     for attendee_id, client_ms, name_id, sequence, is_new in returned:
         if is_new:
             one, row = by_key[attendee_id, client_ms, name_id, sequence]
-            new.append(Fact(one, attendee_id, happened_at=row[5], client_ms=client_ms))
+            attendee = attendees[attendee_id]
+            new.append(
+                Fact(
+                    one,
+                    attendee_id,
+                    happened_at=row[5],
+                    client_ms=client_ms,
+                    is_bot=attendee.is_bot,
+                    person=attendee.person,
+                )
+            )
     return new
 
 

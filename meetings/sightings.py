@@ -57,8 +57,7 @@ def sightings(facts: Iterable[Fact]) -> list[Sighting]:
     return [
         sighting(fact, KINDS[fact.arrival.event.name].slug)
         for fact in facts
-        if fact.arrival.event.name in KINDS
-        and not vocabulary.is_bot(_text(fact.arrival.event, "externalUserId"))
+        if fact.arrival.event.name in KINDS and not fact.is_bot
     ]
 
 
@@ -74,7 +73,7 @@ def sighting(fact: Fact, kind: str) -> Sighting:
         reason=explanation.technical,
         key=f"{fact.attendee_id}:{fact.client_ms}:{event.name}",
         happened_at=fact.happened_at,
-        person=_text(event, "externalUserId") or event.attendee_id,
+        person=fact.person,
         version=_text(event, "sdkVersion"),
         tags=_tags(event),
         url=reverse("admin:attendee", args=[fact.attendee_id]),
@@ -84,18 +83,17 @@ def sighting(fact: Fact, kind: str) -> Sighting:
 
 
 def _tags(event: Event) -> dict[str, str]:
-    browser = " ".join(
-        filter(None, [_text(event, "browserName"), _text(event, "browserMajorVersion")])
-    )
-    system = " ".join(filter(None, [_text(event, "osName"), _text(event, "osVersion")]))
+    def told(*names: str) -> str:
+        return " ".join(filter(None, (vocabulary.told(event, name) for name in names)))
+
     tags = {
-        "SDK": f"{vocabulary.platform_of(_text(event, 'sdkName'))} {_text(event, 'sdkVersion')}",
-        "Browser": browser,
-        "System": system,
-        "Device": _text(event, "deviceName"),
-        "Meeting": _text(event, "externalMeetingId") or event.meeting_id,
+        "SDK": f"{vocabulary.platform_of(told('sdkName'))} {told('sdkVersion')}".strip(),
+        "Browser": told("browserName", "browserMajorVersion"),
+        "System": told("osName", "osVersion"),
+        "Device": told("deviceName"),
+        "Meeting": told("externalMeetingId") or event.meeting_id,
     }
-    return {name: value.strip() for name, value in tags.items() if value.strip()}
+    return {name: value for name, value in tags.items() if value}
 
 
 def _text(event: Event, name: str) -> str:

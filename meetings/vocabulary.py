@@ -280,6 +280,17 @@ def platform_of(sdk_name: object) -> str:
     )
 
 
+# What the SDKs say of a device, a browser or a system that they do not know.
+_NOT_KNOWN = frozenset({"Unavailable", "unknown"})
+
+
+def told(event: Event, name: str) -> str:
+    """An attribute as text; empty where the client does not know it."""
+    value = event.attributes.get(name)
+    text = "" if value is None else str(value)
+    return "" if text in _NOT_KNOWN else text
+
+
 def is_bot(external_user_id: object) -> bool:
     """Whether this is AWS's own attendee, such as a recorder: no person may use the prefix."""
     return isinstance(external_user_id, str) and external_user_id.startswith("aws:")

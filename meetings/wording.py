@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from meetings import reasons
+from meetings import reasons, vocabulary
 from meetings.vocabulary import AUDIO_FAILED, DEVICE_FAILED, VIDEO_FAILED
 
 _EVENTS = {
@@ -240,7 +240,9 @@ def cause_of(status: str = "", reason: str = "") -> str:
     known = reasons.match(reason)
     if known and (not status or status == "OK" or status in reasons.VAGUE_STATUSES):
         return known.signature
-    return status or reasons.signature(reason)
+    if status in vocabulary.STATUSES:
+        return status
+    return reasons.signature(status or reason)  # free text: what differs each time is no cause
 
 
 def failure_signature(reason: str) -> str:

@@ -26,13 +26,17 @@ class JsonFormatter(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": _KEY.sub(r"\1…", record.getMessage())[:_LONGEST],
+            "message": _without_keys(record.getMessage())[:_LONGEST],
         }
         if current := request_id.get():
             line["request_id"] = current
         if record.exc_info:
-            line["exception"] = _KEY.sub(r"\1…", self.formatException(record.exc_info))[-_LONGEST:]
+            line["exception"] = _without_keys(self.formatException(record.exc_info))[-_LONGEST:]
         return json.dumps(line)
+
+
+def _without_keys(text: str) -> str:
+    return _KEY.sub(r"\1...", text)
 
 
 class RequestIdMiddleware:

@@ -292,6 +292,11 @@ INBOX_BATCH = env.number("INBOX_BATCH", 200, minimum=1)
 READY_MAX_LAG_SECONDS = env.number("READY_MAX_LAG_SECONDS", 60, minimum=1)
 READY_MAX_HEARTBEAT_SECONDS = env.number("READY_MAX_HEARTBEAT_SECONDS", 150, minimum=1)
 
+# --- Failures -------------------------------------------------------------------------------
+
+# Reasons are free text of clients: beyond so many groups of a kind the rest shares one.
+FAILURES_MAX_GROUPS_PER_KIND = env.number("FAILURES_MAX_GROUPS_PER_KIND", 500, minimum=1)
+
 # --- Meetings -------------------------------------------------------------------------------
 
 JOIN_SUCCESS_TARGET = env.fraction("JOIN_SUCCESS_TARGET", 0.99)

@@ -15,6 +15,8 @@ from django.utils.module_loading import import_string
 from portal import VERSION
 from portal.database.embedded import EmbeddedServer
 
+FIRST_KEY_QUOTA = 60_000
+
 
 def start_embedded_database() -> EmbeddedServer | None:
     """The embedded server, running; None where DATABASE_URL names another one."""
@@ -56,11 +58,20 @@ def make_first_administrator() -> str | None:
 
 
 def make_first_ingest_key() -> str | None:
-    """A key for clients to send events with, if there was no key at all."""
+    """A key for clients to send events with, if there was no key at all.
+
+    It soon stands in public pages, so it has a quota: more than the portal can take for long,
+    and still an end to what one key can fill the disk with.
+    """
     if apps.get_model("access", "ApiKey").objects.exists():
         return None
     create_key = import_string("portal.access.services.create_key")
-    _, text = create_key(kind="ingest", name="First key", scopes=["ingest"])
+    _, text = create_key(
+        kind="ingest",
+        name="First key",
+        scopes=["ingest"],
+        quota_per_minute=FIRST_KEY_QUOTA,
+    )
     return str(text)
 
 

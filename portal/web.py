@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.conf import settings
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
@@ -22,7 +23,7 @@ from waitress.task import ErrorTask
 
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-BODY_BYTES = 64 * 1024 * 1024
+_MIB = 1024 * 1024
 # A request must have arrived whole after this long, however slowly it trickles in.
 RECEIVE_SECONDS = 120.0
 IDLE_SECONDS = 60
@@ -96,6 +97,14 @@ class Server(TcpWSGIServer):
                 channel.will_close = True
 
 
+def largest_body() -> int:
+    """Beyond what any door takes, so that a door's own answer tells how much it takes.
+
+    Not far beyond: a body waits on disk before anybody has looked at the key it came with.
+    """
+    return max(16 * _MIB, settings.INGEST_MAX_BYTES + _MIB)
+
+
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket that several processes may share. Port 0 takes a free one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -134,7 +143,7 @@ def _make_server(
         connection_limit=CONNECTIONS,
         channel_timeout=IDLE_SECONDS,
         cleanup_interval=10,
-        max_request_body_size=BODY_BYTES,
+        max_request_body_size=largest_body(),
         inbuf_overflow=_IN_MEMORY_BYTES,
         backlog=1024,
         ident=None,

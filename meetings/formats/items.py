@@ -14,7 +14,7 @@ from meetings.vocabulary import event_name, printable
 
 MAX_ID = 200
 # A hostile body may hold a hundred thousand items that are nothing; they go to quarantine as one.
-MAX_SINGLE_REJECTIONS = 100
+MAX_SINGLE_REJECTIONS = 20
 # Of one body. A long meeting of many has some ten thousand; more would hold up everybody's events.
 MAX_ITEMS = 20_000
 # So many that they are too short to be events.
@@ -126,7 +126,7 @@ def refuse_too_deep(document: Document, item: JSON) -> None:
 def _rejections(
     refused: Sequence[Refused[ItemT]], body_of: Callable[[Sequence[Refused[ItemT]]], bytes]
 ) -> list[Rejected]:
-    """One rejection for each refused item; those beyond the first hundred share one."""
+    """One rejection for each refused item; those beyond the first few share one."""
     single, rest = refused[:MAX_SINGLE_REJECTIONS], refused[MAX_SINGLE_REJECTIONS:]
     rejected = [
         Rejected(item.ordinal, item.reason, item.detail, body_of([item])) for item in single

@@ -7,6 +7,7 @@ and the next one takes over at once.
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +18,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db.models import F, Q
 from django.utils import timezone
 
-from portal.inbox.handlers import WHOLE_BODY, Handler, RefusedItem, handler_of
+from portal.inbox.handlers import WHOLE_BODY, Handler, RefusedItem, handler_of, in_order
 from portal.inbox.models import Delivery
 from portal.inbox.services import quarantine, settle
 
@@ -28,6 +29,11 @@ ERROR_SECONDS = 1.0
 # Between the commit that counts the attempt and the lock that protects the handling.
 CLAIM_GAP = timedelta(seconds=2)
 BATCH_BYTES = 16 * 1024 * 1024
+# A server that has to recover after a crashed backend is back within this, unless it is very busy.
+RECOVERY_SECONDS = 5.0
+
+# Whose attempt is to be taken back when the database answers again.
+_owed: set[int] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,7 @@ def _drain(stop: threading.Event) -> None:
 
 def drain_once() -> int:
     """Handle one batch; returns how many deliveries were taken up."""
+    _pay_back()
     claims = claim(settings.INBOX_BATCH)
     fresh = [one.id for one in claims if one.attempts == 1]
     again = [one for one in claims if one.attempts > 1]
@@ -163,14 +170,57 @@ def _handle_alone(pk: int) -> None:
 
 def _failure_of(ids: Sequence[int]) -> Exception | None:
     """Handle these deliveries; returns what went wrong with them, and raises what did not."""
+    began = time.monotonic()
     try:
         _handle(ids)
     except Exception as error:
-        if _is_the_databases(error):
+        if not _is_the_databases(error):
+            return error
+        # A body can crash the one PostgreSQL backend that works on it: such a loss stays counted,
+        # so that what was handled together is tried alone next, and the culprit is held in the
+        # end. Any other outage is nobody's fault.
+        if not (_is_unexplained_loss(error) and _server_outlived(began)):
             _give_back(ids)
-            raise
-        return error
+        raise
     return None
+
+
+def _is_unexplained_loss(error: Exception) -> bool:
+    """Whether the connection broke off without a word.
+
+    A backend that crashes says nothing, whereas a server that shuts down, or ends the others'
+    connections because one has crashed, tells so (57P01, 57P02). Rolling back needs a connection
+    as well: when that fails too, what came first stands in the context.
+    """
+    one: BaseException | None = error
+    while one is not None:
+        state = getattr(one, "sqlstate", None)
+        if state and state[:2] != "08" and state != "57P03":  # 57P03: not ready for a new one yet
+            return False
+        one = one.__context__
+    return True
+
+
+def _server_outlived(began: float) -> bool:
+    """Whether the same server answers again soon: then only our own connection has died.
+
+    A server restarts itself after a crashed backend, which takes a moment, but remembers when it
+    was started first.
+    """
+    until = time.monotonic() + RECOVERY_SECONDS
+    while time.monotonic() < until:
+        connection.close()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())"
+                )
+                [uptime] = cursor.fetchone()
+        except (DatabaseError, InterfaceError):
+            time.sleep(0.2)
+        else:
+            return float(uptime) > time.monotonic() - began
+    return False
 
 
 def _is_the_databases(error: Exception) -> bool:
@@ -196,13 +246,15 @@ def _handle(ids: Sequence[int]) -> None:
             .select_for_update(skip_locked=True, of=("self",))
             .order_by("id")
         )
-        # One call for all doors of a handler: it locks in one order, so drains cannot deadlock.
+        # One call for all doors of a handler, and handlers always in the same order: each locks
+        # in one order, so drains cannot deadlock.
         by_handler: dict[Handler, list[Delivery]] = {}
         for delivery in deliveries:
             by_handler.setdefault(handler_of(delivery.door) or refuse, []).append(delivery)
         refused: dict[int, Sequence[RefusedItem]] = {}
-        for handler, batch in by_handler.items():
-            refused.update(handler(batch))
+        for handler in (*in_order(), refuse):
+            if batch := by_handler.get(handler):
+                refused.update(handler(batch))
         settle(deliveries, refused)
 
 
@@ -223,8 +275,9 @@ def refuse(batch: Sequence[Delivery]) -> Mapping[int, Sequence[RefusedItem]]:
 
 def _give_up(one: Claim) -> None:
     detail = (
-        f"Handling was begun {one.attempts - 1} times and never ended: the process died each time. "
-        "Look at the drain's log at those times before replaying."
+        f"Handling was begun {one.attempts - 1} times and never ended: the process or its database "
+        "connection died each time. Look at the logs of the drain and of PostgreSQL at those times "
+        "before replaying."
     )
     _hold(one.id, "handling-kills-the-drain", detail)
 
@@ -251,9 +304,18 @@ def _hold(pk: int, reason: str, detail: str) -> None:
 
 def _give_back(ids: Sequence[int]) -> None:
     """The database failed, not the body: the attempt does not count."""
+    _owed.update(ids)
     try:
-        Delivery.objects.waiting().filter(pk__in=ids, attempts__gt=0).update(
-            attempts=F("attempts") - 1, claimed_at=None
-        )
+        _pay_back()
     except (DatabaseError, InterfaceError):
-        logger.info("The attempt of %d deliveries stays counted: no database.", len(ids))
+        logger.info("No database yet to take back the attempt of %d deliveries.", len(ids))
+
+
+def _pay_back() -> None:
+    if not _owed:
+        return
+    ids = list(_owed)
+    Delivery.objects.waiting().filter(pk__in=ids, attempts__gt=0).update(
+        attempts=F("attempts") - 1, claimed_at=None
+    )
+    _owed.difference_update(ids)

@@ -37,5 +37,10 @@ def handler_of(door: str) -> Handler | None:
     return _handlers.get(door)
 
 
+def in_order() -> list[Handler]:
+    """All handlers, each once, by their first doors: the same order in every process."""
+    return list(dict.fromkeys(_handlers[door] for door in doors()))
+
+
 def doors() -> list[str]:
     return sorted(_handlers)

@@ -43,8 +43,8 @@ _REASONS: dict[str, Words] = {
         "A fault of the portal rather than of the sender: the detail names it. " + _REPLAY_LATER,
     ),
     "handling-kills-the-drain": Words(
-        "It ended the drain each time",
-        "Read the drain's log of those times first. " + _REPLAY_LATER,
+        "It ended the drain or its database connection each time",
+        "Read the logs of the drain and of PostgreSQL at those times first. " + _REPLAY_LATER,
     ),
     "unknown-door": Words("No part of the portal handles it", _REPLAY_LATER),
     "cloudwatch-too-old": Words(

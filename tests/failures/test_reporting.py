@@ -5,10 +5,11 @@ from uuid import UUID
 
 import pytest
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase as HypothesisTestCase
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from portal.failures.models import AffectedPerson, Failure, Occurrence, State, TriageNote
 from portal.failures.services import Sighting, report
@@ -69,7 +70,7 @@ def test_nothing_to_report_asks_nothing(
 
 
 @pytest.mark.parametrize("size", [1, 40, 400])
-def test_a_batch_takes_six_statements_whatever_its_size(
+def test_a_batch_takes_eight_statements_whatever_its_size(
     django_assert_num_queries: DjangoAssertNumQueries, size: int
 ) -> None:
     sightings = [
@@ -77,7 +78,7 @@ def test_a_batch_takes_six_statements_whatever_its_size(
         for number in range(size)
     ]
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(8):
         report(sightings)
 
 
@@ -88,7 +89,7 @@ def test_regressions_cost_one_statement_more(
         resolve_at(make_failure(sightings=[make_sighting(fingerprint=(name,))]), minutes(1))
     again = [make_sighting(fingerprint=(name,), happened_at=minutes(2)) for name in ("a", "b")]
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):  # 7 for failures that are known
         report(again)
 
 
@@ -100,6 +101,67 @@ def test_a_batch_already_known_takes_one_statement_and_no_lock(
 
     with django_assert_num_queries(1):
         report(sightings)
+
+
+# --- Too many to keep apart ------------------------------------------------------------------
+
+
+def make_apart(number: int, **fields: Any) -> list[Sighting]:
+    """So many sightings, each with a reason of its own."""
+    return [make_sighting(fingerprint=(f"own {one}",), **fields) for one in range(number)]
+
+
+@pytest.fixture
+def room_for_five(settings: Settings) -> None:
+    settings.FAILURES_MAX_GROUPS_PER_KIND = 5
+
+
+@pytest.mark.parametrize("size", [1, 7, 40])
+def test_beyond_the_limit_of_a_kind_all_else_is_one_failure(room_for_five: None, size: int) -> None:
+    sightings = make_apart(40)
+
+    new = sum(report(sightings[at : at + size]) for at in range(0, 40, size))
+
+    various = Failure.objects.get(title__startswith="Various")
+    assert new == Occurrence.objects.count() == 40
+    assert Failure.objects.count() == 6
+    assert (various.title, various.occurrences) == ("Various: Join failed", 35)
+    assert various.reason == "Too many different reasons to keep apart"
+
+
+def test_what_is_beyond_the_limit_counts_once_too(room_for_five: None) -> None:
+    sightings = make_apart(8)
+    report(sightings)
+
+    assert report(sightings) == report(sightings[::-1]) == 0
+
+    assert sum(Failure.objects.values_list("occurrences", flat=True)) == 8
+
+
+def test_known_failures_and_other_kinds_are_kept_apart_beyond_the_limit(
+    room_for_five: None,
+) -> None:
+    first = make_sighting(fingerprint=("known",))
+    report([first])
+    report(make_apart(20))
+
+    report([make_sighting(fingerprint=("known",)), *make_apart(2, kind="meetings.dropped")])
+
+    assert Failure.objects.get(fingerprint=first.group).occurrences == 2
+    assert Failure.objects.filter(kind="meetings.dropped").count() == 2
+    assert Failure.objects.filter(title__startswith="Various").count() == 1
+
+
+def test_only_new_reasons_are_counted_against_the_limit(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    report(make_apart(30))
+
+    with django_assert_num_queries(7):
+        report(make_apart(30))
+
+
+# --- What is stored --------------------------------------------------------------------------
 
 
 def test_nobody_known_counts_as_no_person() -> None:
@@ -255,7 +317,7 @@ def clear_and_resolve(resolved: bool) -> None:
 
 
 class ReportingInAnyOrder(HypothesisTestCase):
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(
         sightings=st.lists(any_sighting, max_size=25, unique_by=lambda item: item.key),
         seed=st.integers(),

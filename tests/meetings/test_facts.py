@@ -12,6 +12,7 @@ from meetings import facts, folds
 from meetings.facts import Arrival, Written
 from meetings.formats import Event
 from meetings.models import Attendee, ClientEvent, Meeting
+from meetings.sightings import sightings
 from portal.inbox.models import Delivery, compress, digest_of
 
 pytestmark = pytest.mark.django_db
@@ -232,3 +233,33 @@ def test_of_several_ids_one_wins_whatever_the_databases_language(order: tuple[st
 
     assert Attendee.objects.get().external_user_id == "a"
     assert Meeting.objects.get().external_meeting_id == "a"
+
+
+def test_a_fact_knows_what_earlier_deliveries_told_of_the_attendee() -> None:
+    write(make_event("meetingStartRequested", externalUserId="ada"))
+    write(make_event("meetingStartRequested", attendee="bot", externalUserId="aws:MediaPipeline-1"))
+
+    written = write(
+        make_event("meetingFailed", second=9),
+        make_event("meetingFailed", second=9, attendee="bot"),
+        make_event("meetingFailed", second=9, attendee="att-9"),
+    )
+
+    known = {fact.arrival.event.attendee_id: (fact.person, fact.is_bot) for fact in written.new}
+    assert known == {
+        "att-1": ("ada", False),
+        "bot": ("aws:MediaPipeline-1", True),
+        "att-9": ("att-9", False),
+    }
+
+
+def test_failures_name_the_person_and_leave_bots_out_whichever_delivery_told() -> None:
+    write(make_event("meetingStartRequested", externalUserId="ada"))
+    write(make_event("meetingStartRequested", attendee="bot", externalUserId="aws:MediaPipeline-1"))
+    written = write(
+        make_event("meetingFailed", second=9), make_event("meetingFailed", attendee="bot")
+    )
+
+    [failure] = sightings(written.new)
+
+    assert (failure.kind, failure.person) == ("meetings.dropped", "ada")

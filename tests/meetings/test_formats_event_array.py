@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from meetings.formats import HistoryEntry, UnreadableError, event_array
+from meetings.formats import HistoryEntry, UnreadableError, event_array, items
 from tests.meetings.make_bodies import AT, ATTENDEE, MEETING, make_array, make_item
 
 
@@ -266,9 +266,9 @@ def test_thousands_of_refused_items_share_one_rejection_of_bounded_size() -> Non
     reading = event_array.read(body)
 
     assert [event.name for event in reading.events] == ["meetingEnded", "last"]
-    assert len(reading.rejected) == 101
+    assert len(reading.rejected) == items.MAX_SINGLE_REJECTIONS + 1 == 21
     assert reading.rejected[-1].reason == "too-many-refused"
-    assert "4900 more items" in reading.rejected[-1].detail
+    assert "4980 more items" in reading.rejected[-1].detail
     assert sum(len(item.raw) for item in reading.rejected) < 2 * len(body)
 
 
@@ -280,7 +280,7 @@ def test_items_that_share_a_rejection_are_read_as_before_when_replayed() -> None
     mended = shared.raw.replace(b'"n":', b'"timestampMs":')
     events = event_array.read(mended).events
 
-    assert len(events) == 200
+    assert len(events) == 280
     assert {event.meeting_id for event in events} == {MEETING}
 
 

@@ -112,7 +112,7 @@ def test_large_metadata_do_not_multiply_with_refused_payloads() -> None:
 
     reading = ingestion.read(body)
 
-    assert len(reading.rejected) == 101
+    assert len(reading.rejected) == 21
     assert sum(len(item.raw) for item in reading.rejected) < len(body)
     assert {
         again.reason for item in reading.rejected for again in ingestion.read(item.raw).rejected[:1]

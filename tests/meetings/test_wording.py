@@ -182,6 +182,23 @@ def test_reasons_that_are_different_stay_apart() -> None:
     assert len({wording.failure_signature(text) for text in texts}) == len(texts)
 
 
+@pytest.mark.parametrize(
+    ("status", "reason", "cause"),
+    [
+        ("AudioDisconnected", "whatever 17", "AudioDisconnected"),
+        ("TaskFailed", "Failed to fetch", "network unreachable"),
+        ("", "Zorp 17 broke", "zorp <n> broke"),
+        ("Attempt 17 of 20", "", "attempt <n> of <n>"),
+        ("Attempt 17 of 20", "odd", "attempt <n> of <n>"),
+        ("x" * 500, "", "x" * 120),
+    ],
+)
+def test_only_statuses_that_are_known_are_a_cause_as_they_stand(
+    status: str, reason: str, cause: str
+) -> None:
+    assert wording.cause_of(status, reason) == cause
+
+
 @pytest.mark.parametrize("piece", ["a", "a ", "1", "ICE ", "'", '"', "http://", "x@", "a-b_", "\n"])
 def test_a_hostile_reason_costs_no_time_and_little_room(piece: str) -> None:
     started = time.perf_counter()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from portal import web
 
@@ -167,13 +168,22 @@ def test_a_crooked_request_is_refused_and_the_connection_closed(
 
 
 def test_a_body_that_is_announced_too_large_is_refused_unread(server: Running) -> None:
-    answer = server.send(head(f"Content-Length: {web.BODY_BYTES + 1}") + b"abc")
+    answer = server.send(head(f"Content-Length: {web.largest_body() + 1}") + b"abc")
 
     assert answer.startswith(b"HTTP/1.1 413")
 
 
+@pytest.mark.parametrize(("doors", "server"), [(1024, 16), (8 << 20, 16), (40 << 20, 41)])
+def test_the_server_takes_a_little_more_than_the_doors(
+    settings: Settings, doors: int, server: int
+) -> None:
+    settings.INGEST_MAX_BYTES = doors
+
+    assert web.largest_body() == server << 20
+
+
 def test_what_the_server_refuses_can_be_read_by_browsers(server: Running) -> None:
-    too_large = web.BODY_BYTES + 1
+    too_large = web.largest_body() + 1
 
     answer = server.send(
         f"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {too_large}\r\n\r\n".encode()
@@ -190,10 +200,10 @@ def test_an_endless_body_is_cut_and_memory_stays_bounded(server: Running) -> Non
 
     with server.connect() as connection:
         connection.sendall(head("Transfer-Encoding: chunked"))
-        sent = _send_until_cut(connection, limit=3 * web.BODY_BYTES)
+        sent = _send_until_cut(connection, limit=3 * web.largest_body())
 
     grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert sent < 2 * web.BODY_BYTES
+    assert sent < 2 * web.largest_body()
     assert grown_kib < 32 * 1024
 
 

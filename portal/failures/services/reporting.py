@@ -1,18 +1,23 @@
 """Fold sightings into failures: in bulk, in any order, any number of times."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Count
 
+from portal.failures.kinds import kind_of
 from portal.failures.models import Action, Failure, Occurrence, State, TriageNote
 from portal.failures.sightings import Sighting
 from portal.failures.versions import is_older
 
 SYSTEM = "Greenroom"
+_VARIOUS = ("too many to keep apart",)
 
 
 @dataclass(slots=True)
@@ -40,7 +45,7 @@ class _Fold:
 def report(sightings: Iterable[Sighting]) -> int:
     """Store sightings and return how many were new.
 
-    At most seven statements, however many sightings. Joins the caller's transaction; call it
+    At most nine statements, however many sightings. Joins the caller's transaction; call it
     once in each, and late: the failures it touches stay locked until that transaction ends,
     and two batches that lock in one order cannot wait for each other in a circle.
     """
@@ -48,6 +53,7 @@ def report(sightings: Iterable[Sighting]) -> int:
     _drop_known(batch)
     if not batch:
         return 0
+    _limit_groups(batch)
     # Always in one order: see above.
     stored = {key: batch[key].storable() for key in sorted(batch)}
     groups = {key: batch[key].group for key in stored}
@@ -66,6 +72,35 @@ def _drop_known(batch: dict[UUID, Sighting]) -> None:
         known = Occurrence.objects.filter(key__in=list(batch))
         for key in known.values_list("key", flat=True):
             del batch[key]
+
+
+def _limit_groups(batch: dict[UUID, Sighting]) -> None:
+    """Have what would be one group too many of its kind share one with others like it.
+
+    Writers at the same moment do not see each other's new groups: together they may make a few
+    more than the limit.
+    """
+    kinds = {item.group: item.kind for item in batch.values()}
+    known = Failure.objects.filter(fingerprint__in=list(kinds))
+    unknown = sorted(kinds.keys() - set(known.values_list("fingerprint", flat=True)))
+    if not unknown:
+        return
+    counted = Failure.objects.filter(kind__in={kinds[group] for group in unknown})
+    number = Counter(dict(counted.order_by().values_list("kind").annotate(Count("id"))))
+    surplus = set()
+    for group in unknown:
+        kind = kinds[group]
+        number[kind] += 1
+        if number[kind] > settings.FAILURES_MAX_GROUPS_PER_KIND:
+            surplus.add(group)
+    for key, item in batch.items():
+        if item.group in surplus:
+            batch[key] = replace(
+                item,
+                title=f"Various: {kind_of(item.kind).label}",
+                reason="Too many different reasons to keep apart",
+                fingerprint=_VARIOUS,
+            )
 
 
 def _lock_failures(stored: dict[UUID, Sighting], groups: dict[UUID, UUID]) -> dict[UUID, Failure]:

@@ -75,6 +75,7 @@ class Command(BaseCommand):
             self.say(f"First user:       admin, password {password} (shown only now)")
         if key := startup.make_first_ingest_key():
             self.say(f"First ingest key: {key} (shown only now)")
+            self.say(f"                  at most {startup.FIRST_KEY_QUOTA:,} requests a minute")
         return server
 
 
