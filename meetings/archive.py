@@ -31,20 +31,6 @@ def read(events: Iterable[ClientEvent]) -> dict[int, Archived]:
     return dict(_found(wanted, _within_limits(list(wanted))))
 
 
-def attributes_of(events: Iterable[ClientEvent]) -> dict[int, dict[str, JSON]]:
-    """The attributes of all these events by their ids, however many bodies that takes."""
-    wanted = _by_delivery(events)
-    ids = sorted(wanted)
-    return {
-        pk: archived.attributes
-        for first in range(0, len(ids), _SLICE)
-        for pk, archived in _found(wanted, ids[first : first + _SLICE])
-    }
-
-
-_SLICE = 50
-
-
 def _by_delivery(events: Iterable[ClientEvent]) -> dict[int, list[ClientEvent]]:
     wanted: dict[int, list[ClientEvent]] = {}
     for event in events:

@@ -138,6 +138,7 @@ class PlainFilterSet(django_filters.FilterSet):
             choices=[(name, label) for name, (label, _) in PRESETS.items()],
             method="leave_out",
             label="The last 15m, 1h, 24h, 7d or 30d, up to now. Use it instead of from and to.",
+            error_messages={"invalid_choice": f"Choose one of {', '.join(PRESETS)}."},
         )
         filters["from"] = MomentFilter(
             method="leave_out", label="Not before this moment (ISO 8601)."
@@ -289,7 +290,7 @@ class MeetingFilter(PlainFilterSet):
     }
 
     def called(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return queryset.filter(Q(external_id=value) | Q(external_meeting_id=value))
+        return queryset.filter(_is_called(value))
 
     def with_people(self, queryset: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
         return queryset.filter(present_count__gt=0) if value else queryset.filter(present_count=0)
@@ -358,4 +359,8 @@ class AttendeeFilter(PlainFilterSet):
 
 
 def _meetings_called(value: str) -> QuerySet[Meeting]:
-    return Meeting.objects.filter(Q(external_id=value) | Q(external_meeting_id=value))
+    return Meeting.objects.filter(_is_called(value))
+
+
+def _is_called(value: str) -> Q:
+    return Q(external_id=value) | Q(external_meeting_id=value)

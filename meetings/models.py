@@ -75,10 +75,6 @@ class Client(models.Model):
 
 
 class MeetingQuerySet(models.QuerySet["Meeting"]):
-    def active_between(self, start: datetime, end: datetime) -> Self:
-        """Meetings of which anything was heard in the period."""
-        return self.filter(last_event_at__gte=start, first_event_at__lt=end)
-
     def live(self, *, since: datetime) -> Self:
         """Meetings with somebody in them who was heard of since that moment."""
         return self.filter(present_count__gt=0, last_event_at__gte=since)

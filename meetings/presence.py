@@ -44,10 +44,18 @@ class Presence:
     stays: list[Stay]
     gaps: list[Gap]
 
+    # When this was asked: a stay that goes on has lasted until then.
+    now: datetime
+
     @property
     def seconds(self) -> float:
-        """Time in the meeting in all, ended stays only."""
-        return sum((stay.end - stay.start).total_seconds() for stay in self.stays if stay.end)
+        """Time in the meeting in all; of somebody who is still in, so far."""
+        lengths = ((stay.end or self.now) - stay.start for stay in self.stays)
+        return sum(max(0.0, length.total_seconds()) for length in lengths)
+
+    @property
+    def is_going_on(self) -> bool:
+        return any(stay.end is None for stay in self.stays)
 
 
 def presence(events: Iterable[ClientEvent], now: datetime) -> Presence:
@@ -83,7 +91,7 @@ def presence(events: Iterable[ClientEvent], now: datetime) -> Presence:
     if since and last:
         is_live = last >= now - SILENT_FOR
         stays.append(Stay(since, None if is_live else last, "open" if is_live else "unheard"))
-    return Presence(stays, gaps)
+    return Presence(stays, gaps, now)
 
 
 def _start_of(event: ClientEvent) -> datetime | None:

@@ -1,9 +1,12 @@
 """What the search box finds here: a meeting, an attendee or a person by any id they go by."""
 
 from collections.abc import Iterator
+from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 from django.db.models import Case, Count, IntegerField, Max, Q, Value, When
+from django.utils import timezone
 
 from meetings.models import Attendee, Meeting
 from meetings.pages import links
@@ -13,15 +16,36 @@ from portal.search import Hit
 # Shorter beginnings fit too much to be of help.
 _SHORTEST_BEGINNING = 3
 _MOST = 10
+# Fewer hits by beginnings than this are little: names are then looked into as well.
+_LITTLE = 8
+# No index finds the middle of a name, so only what is fresh is read, and never more than this.
+_FRESH = timedelta(days=30)
+_MOST_READ = 5000
+_MOST_WORDS = 8
 
 
-def find(text: str, user: Any) -> Iterator[Hit]:
-    """Exact ids first, then ids that begin so. Three queries, each by indexes."""
-    if user.has_perm("meetings.view_meeting"):
-        yield from meetings(text)
-    if user.has_perm("meetings.view_attendee"):
-        yield from people(text)
-        yield from attendees(text)
+def find(text: str, user: Any) -> list[Hit]:
+    """Exact ids first, then ids that begin so: three queries, each by indexes.
+
+    Only where these give little, words anywhere in the names of meetings and people.
+    """
+    sees_meetings = user.has_perm("meetings.view_meeting")
+    sees_people = user.has_perm("meetings.view_attendee")
+    hits: list[Hit] = []
+    if sees_meetings:
+        hits += meetings(text)
+    if sees_people:
+        hits += [*people(text), *attendees(text)]
+    is_enough = len(hits) >= _LITTLE or any(hit.exact for hit in hits)
+    if is_enough or len(text) < _SHORTEST_BEGINNING:
+        return hits
+    known = {hit.url for hit in hits}
+    named: list[Hit] = []
+    if sees_meetings:
+        named += meetings_named(text)
+    if sees_people:
+        named += people_named(text)
+    return hits + [hit for hit in named if hit.url not in known]
 
 
 def meetings(text: str) -> Iterator[Hit]:
@@ -31,14 +55,27 @@ def meetings(text: str) -> Iterator[Hit]:
     is_exact = Q(external_id=text) | Q(external_meeting_id=text)
     found = Meeting.objects.filter(wanted).order_by(_exact_first(is_exact), "-last_event_at")
     for meeting in found[:_MOST]:
-        people = f"{meeting.attendee_count} {'person' if meeting.attendee_count == 1 else 'people'}"
-        yield Hit(
-            "Meetings",
-            str(meeting),
-            _joined(*_second_id(meeting), people, _ago(meeting)),
-            meeting.get_absolute_url(),
-            exact=text in {meeting.external_id, meeting.external_meeting_id},
-        )
+        yield _meeting(meeting, exact=text in {meeting.external_id, meeting.external_meeting_id})
+
+
+def meetings_named(text: str) -> Iterator[Hit]:
+    """Those heard of lately whose name has all the words, in any case and order."""
+    fresh = Meeting.objects.filter(last_event_at__gte=timezone.now() - _FRESH)
+    newest = fresh.order_by("-last_event_at", "-id").values("pk")[:_MOST_READ]
+    named = Meeting.objects.filter(_has_words("external_meeting_id", text), pk__in=newest)
+    for meeting in named.order_by("-last_event_at", "-id")[:_MOST]:
+        yield _meeting(meeting, exact=False)
+
+
+def _meeting(meeting: Meeting, *, exact: bool) -> Hit:
+    people = f"{meeting.attendee_count} {'person' if meeting.attendee_count == 1 else 'people'}"
+    return Hit(
+        "Meetings",
+        str(meeting),
+        _joined(*_second_id(meeting), people, _ago(meeting)),
+        meeting.get_absolute_url(),
+        exact=exact,
+    )
 
 
 def people(text: str) -> Iterator[Hit]:
@@ -46,6 +83,21 @@ def people(text: str) -> Iterator[Hit]:
     wanted = Q(external_user_id=text)
     if len(text) >= _SHORTEST_BEGINNING:
         wanted |= Q(external_user_id__startswith=text)
+    return _people(wanted, text)
+
+
+def people_named(text: str) -> Iterator[Hit]:
+    """Those heard of lately whose id has all the words, in any case and order."""
+    fresh = Attendee.objects.filter(last_event_at__gte=timezone.now() - _FRESH)
+    newest = fresh.order_by("-last_event_at", "-id").values("pk")[:_MOST_READ]
+    named = Attendee.objects.filter(_has_words("external_user_id", text), pk__in=newest)
+    names = named.order_by("-last_event_at", "-id").values_list("external_user_id", flat=True)
+    # Of one person there may be many rows.
+    found = list(islice(dict.fromkeys(names), _MOST))
+    return _people(Q(external_user_id__in=found), text) if found else iter(())
+
+
+def _people(wanted: Q, text: str) -> Iterator[Hit]:
     found = (
         Attendee.objects.filter(wanted)
         .values("external_user_id")
@@ -84,6 +136,13 @@ def attendees(text: str) -> Iterator[Hit]:
             attendee.get_absolute_url(),
             exact=attendee.external_id == text,
         )
+
+
+def _has_words(field: str, text: str) -> Q:
+    wanted = Q()
+    for word in text.split()[:_MOST_WORDS]:
+        wanted &= Q(**{f"{field}__icontains": word})
+    return wanted
 
 
 def _second_id(meeting: Meeting) -> list[str]:

@@ -13,9 +13,9 @@ from meetings.wording import Explanation
 from portal import figures
 from portal.pieces import State
 
-# Fewer than this share of the people with trouble is a warning, more is bad.
-_BAD_SHARE = 0.1
 _NO_ANSWER_FOR = timedelta(minutes=2)
+# So long a meeting that nobody is in yet is one that is just beginning.
+_BEGINS_FOR = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,8 @@ def clock(attendee: Attendee) -> str:
     way = "ahead" if offset > 0 else "behind"
     return (
         f"This client's clock is about {figures.duration(abs(offset) / 1000)} {way}. "
-        "For the events marked “our clock” the moment we received them is shown instead."
+        "Here its times are corrected by that. Lists show the moment we received such events "
+        "instead, marked “our clock”."
     )
 
 
@@ -126,19 +127,27 @@ def is_live(meeting: Meeting, now: datetime | None = None) -> bool:
 
 
 def health(meeting: Meeting) -> tuple[State, str]:
-    """One word for a list: the worst that happened to anybody."""
+    """One word for a list: the worst that happened to anybody.
+
+    Bad where somebody could not join or dropped out, a warning where only a device failed.
+    """
     people = meeting.attendee_count
     if not people:
         return "unknown", "No people"
-    hit = meeting.failed_count + meeting.dropped_count
-    state: State = "bad" if hit > people * _BAD_SHARE else "warn"
     if meeting.failed_count:
-        return state, f"{meeting.failed_count} could not join"
+        return "bad", f"{meeting.failed_count} could not join"
     if meeting.dropped_count:
-        return state, f"{meeting.dropped_count} dropped out"
+        return "bad", f"{meeting.dropped_count} dropped out"
     if meeting.device_failed_count:
         return "warn", _counted(meeting.device_failed_count, "device problem")
-    return ("ok", "Fine") if meeting.joined_count else ("unknown", "Nobody joined")
+    if meeting.joined_count:
+        return "ok", "Fine"
+    return ("info", "Joining") if _is_beginning(meeting) else ("unknown", "Nobody joined")
+
+
+def _is_beginning(meeting: Meeting) -> bool:
+    last = meeting.last_event_at
+    return not meeting.joined_count and bool(last and last > timezone.now() - _BEGINS_FOR)
 
 
 def _counted(count: int, word: str) -> str:
@@ -161,6 +170,8 @@ def of_meeting(meeting: Meeting, failures: Iterable[ClientEvent]) -> Verdict:
     ]
     if details:
         return Verdict(state, details[0], details[1:])
+    if _is_beginning(meeting) and people:
+        return Verdict("info", "Joining: nobody is known to be in yet")
     if not meeting.joined_count:
         return Verdict("unknown", "Nobody is known to have joined")
     return Verdict("ok", "Everybody who is known got in and stayed")

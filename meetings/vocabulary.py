@@ -37,7 +37,6 @@ LOG_LINE: Final = "logLine"
 LOG_STREAM_REQUESTED: Final = "logStreamRequested"
 
 # How a stay in a meeting ends, and how one fails.
-STAY_ENDED = frozenset({LEFT, DROPPED, JOIN_FAILED})
 DEVICE_FAILED = frozenset({AUDIO_FAILED, VIDEO_FAILED, DEVICE_LABEL_FAILED})
 FAILED = DEVICE_FAILED | {
     JOIN_FAILED,

@@ -245,11 +245,6 @@ def cause_of(status: str = "", reason: str = "") -> str:
     return reasons.signature(status or reason)  # free text: what differs each time is no cause
 
 
-def failure_signature(reason: str) -> str:
-    """The same text for reasons that are the same problem, for grouping."""
-    return reasons.signature(reason)
-
-
 def _device(name: str) -> str:
     return {AUDIO_FAILED: "microphone", VIDEO_FAILED: "camera"}.get(name, "microphone or camera")
 

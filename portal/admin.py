@@ -100,10 +100,19 @@ def preferences_page(request: HttpRequest) -> HttpResponse:
 
 
 def tables_page(request: HttpRequest) -> HttpResponse:
-    """Every table there is, for those who look for one that no page shows."""
+    """The tables behind the pages, for those who look for one that no page shows."""
     return render_page(
-        request, "admin/tables.html", title="All tables", app_list=admin.site.get_app_list(request)
+        request, "admin/tables.html", title="All tables", app_list=_tables_of(request)
     )
+
+
+def _tables_of(request: HttpRequest) -> list[dict[str, Any]]:
+    """Two apps under one name, such as the worker's and its library's, stand in one block."""
+    blocks: dict[str, dict[str, Any]] = {}
+    for app in admin.site.get_app_list(request):
+        block = blocks.setdefault(str(app["name"]), {"name": app["name"], "models": []})
+        block["models"] += app["models"]
+    return list(blocks.values())
 
 
 register_page("search/", search_page, "search")
@@ -112,4 +121,5 @@ register_page("tables/", tables_page, "tables")
 if settings.DEBUG:
     register_page("style-guide/", style_guide_page, "style_guide")
 navigation.register("Overview", NavItem("Overview", "admin:index", order=0))
+navigation.register("Settings", NavItem("API", "api-docs", order=850))
 navigation.register("Settings", NavItem("All tables", "admin:tables", order=900))

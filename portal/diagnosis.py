@@ -43,7 +43,6 @@ def examine() -> Iterator[Finding]:
     yield secret_key()
     yield https()
     yield from deployment_checks()
-    yield from programs()
     yield from aws_identity()
     database = health.check_database()
     yield _of(database)
@@ -108,20 +107,6 @@ def deployment_checks() -> Iterator[Finding]:
         yield Finding("settings", verdict, f"{message.id}: {message.msg}", str(message.hint or ""))
     if not messages:
         yield Finding("settings", Verdict.OK, "Django's checks find nothing.")
-
-
-def programs() -> Iterator[Finding]:
-    for name, package, use in (
-        ("chromium", "chromium", "recordings and browser tests"),
-        ("ffmpeg", "ffmpeg", "recordings"),
-    ):
-        path = shutil.which(name)
-        if path:
-            yield Finding(name, Verdict.OK, path)
-        else:
-            yield Finding(
-                name, Verdict.WARNING, f"Not found; {use} need it.", f"apt-get install {package}"
-            )
 
 
 def aws_identity() -> Iterator[Finding]:

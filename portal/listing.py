@@ -17,13 +17,18 @@ from portal.timerange import PARAMETERS
 MOST_COUNTED = 10_000
 
 
+def counted(rows: QuerySet[Any]) -> int:
+    """How many rows there are, up to one more than MOST_COUNTED."""
+    return rows.order_by()[: MOST_COUNTED + 1].count()
+
+
 class CappedPaginator(Paginator):  # type: ignore[type-arg]  # no brackets at run time
     """Counts up to 10,000 rows and then says "10,000+": a whole count of a large table is slow."""
 
     @cached_property
     def _counted(self) -> int:
         if isinstance(self.object_list, QuerySet):
-            return self.object_list.order_by()[: MOST_COUNTED + 1].count()
+            return counted(self.object_list)
         return len(self.object_list)
 
     @cached_property
@@ -79,7 +84,12 @@ class PortalChangeList(ChangeList):
     @property
     def empty_title(self) -> str:
         """A ModelAdmin may say it in its own words: `empty_title`, `empty_text`."""
-        return getattr(self.model_admin, "empty_title", f"No {self.opts.verbose_name_plural} yet")
+        return getattr(self.model_admin, "empty_title", f"No {self.counted_noun} yet")
+
+    @property
+    def counted_noun(self) -> str:
+        """What several rows are called, where the list's own title names them together."""
+        return getattr(self.model_admin, "counted_noun", str(self.opts.verbose_name_plural))
 
     @property
     def empty_text(self) -> str:
@@ -101,3 +111,16 @@ class PortalModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no bracke
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return PortalChangeList
+
+
+class ReadOnlyAdmin(PortalModelAdmin):
+    """Rows to look at: nobody adds, changes or deletes any, superusers included."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -13,11 +13,16 @@ CellKind = Literal["text", "number", "time", "duration", "id", "state"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A table's column. `kind` decides how plain values are shown; `unit` as in figures."""
+    """A table's column. `kind` decides how plain values are shown; `unit` as in figures.
+
+    A `spare` column is left out where the table would be wider than a small screen; as a card
+    the row shows it again.
+    """
 
     label: str
     kind: CellKind = "text"
     unit: str = ""
+    spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +63,8 @@ class Pager:
     newer_url: str = ""
     older_url: str = ""
     noun: str = "rows"
+
+    @property
+    def counted_noun(self) -> str:
+        """One row, several rows; every noun here ends in a plain s."""
+        return self.noun.removesuffix("s") if (self.total or self.shown) == 1 else self.noun

@@ -246,6 +246,13 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Greenroom API",
     "DESCRIPTION": "Doors for clients (ingest keys) and the REST API for programs (secret keys).",
     "VERSION": "1",
+    "TAGS": [
+        {"name": "meetings", "description": "Meetings and what clients told in them."},
+        {"name": "attendees", "description": "People in meetings."},
+        {"name": "events", "description": "Client events, one by one."},
+        {"name": "failures", "description": "Failure groups, their occurrences, their triage."},
+        {"name": "doors", "description": "Where clients send what happened, with an ingest key."},
+    ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -284,7 +291,6 @@ WEB_THREADS = env.number("WEB_THREADS", 8, minimum=1)
 INGEST_ANONYMOUS = env.flag("INGEST_ANONYMOUS")
 # A client event's body, in bytes. Long meetings make honest bodies of several MiB.
 INGEST_MAX_BYTES = env.number("INGEST_MAX_BYTES", 8 * 1024 * 1024, minimum=1024)
-INGEST_MAX_DEPTH = env.number("INGEST_MAX_DEPTH", 32, minimum=4)
 # How often handling a delivery may be begun before it counts as poison.
 INBOX_MAX_ATTEMPTS = env.number("INBOX_MAX_ATTEMPTS", 5, minimum=1)
 INBOX_BATCH = env.number("INBOX_BATCH", 200, minimum=1)

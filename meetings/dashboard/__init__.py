@@ -18,7 +18,7 @@ DEVICE_FAILURES = (vocabulary.AUDIO_FAILED, vocabulary.VIDEO_FAILED)
 
 
 def read(period: TimeRange, clients: ClientChoice) -> Dashboard:
-    """All figures of one period and the clients chosen, in eleven queries whatever there is."""
+    """All figures of one period and the clients chosen, in twelve queries whatever there is."""
     return Dashboard(
         **_headline(period, clients),
         start_durations=queries.start_durations(period, clients),
@@ -26,13 +26,16 @@ def read(period: TimeRange, clients: ClientChoice) -> Dashboard:
         join_failures=queries.newest([vocabulary.JOIN_FAILED], period, clients, most=ROWS_SHOWN),
         drops=queries.newest([vocabulary.DROPPED], period, clients, most=ROWS_SHOWN),
         device_failures=queries.newest(DEVICE_FAILURES, period, clients, most=ROWS_SHOWN),
+        device_trouble=queries.device_trouble(period, clients),
     )
 
 
 def overview(period: TimeRange) -> Overview:
-    """The first figures alone, and the meetings that have trouble now. Seven queries."""
+    """The first figures alone, and the meetings that have trouble now. Nine queries."""
     return Overview(
-        **_headline(period, ClientChoice()), troubled=queries.troubled_now(most=TROUBLED_SHOWN)
+        **_headline(period, ClientChoice()),
+        troubled=queries.troubled_now(most=TROUBLED_SHOWN),
+        heard=queries.heard(period),
     )
 
 

@@ -13,8 +13,10 @@ from meetings.dashboard.shapes import (
     Bucket,
     Choices,
     ClientChoice,
+    DeviceTrouble,
     Durations,
     Freshness,
+    Heard,
     Live,
     Period,
     Share,
@@ -23,13 +25,16 @@ from meetings.dashboard.shapes import (
     Tally,
     Trend,
 )
-from meetings.models import Client, ClientEvent, Meeting
+from meetings.models import Attendee, Client, ClientEvent, Meeting
 from meetings.presence import SILENT_FOR
 from portal.inbox.models import Delivery
+from portal.listing import counted
 from portal.timerange import TimeRange
 
 SHORTEST_STEP = timedelta(seconds=300)  # as the percentiles of the CloudWatch dashboard
-MOST_POINTS = 300
+MOST_POINTS = 100
+# The first event of a period that is compared with comes within this share of it.
+_EARLY = 0.2
 _TREND_POINTS = 48
 _MOST_SDKS = 5
 _MOST_SHARES = {"sdk": 50, "version": 10, "browser": 10, "system": 10}
@@ -93,7 +98,8 @@ _TOTALS = f"""
 
 _SHUT_OUT = """
     SELECT count(*) FILTER (WHERE a.last_event_at >= %(middle)s),
-        count(*) FILTER (WHERE a.first_event_at < %(middle)s)
+        count(*) FILTER (WHERE a.first_event_at < %(middle)s),
+        EXISTS (SELECT FROM meetings_clientevent WHERE happened_at < %(early)s)
     FROM meetings_attendee a
     LEFT JOIN meetings_client c ON c.id = a.client_id
     WHERE a.last_event_at >= %(start)s AND a.first_event_at < %(end)s
@@ -111,9 +117,10 @@ def totals(period: TimeRange, clients: ClientChoice) -> tuple[Period, Period]:
     bounds = {"start": before.start, "middle": period.start, "end": period.end}
     for is_now, name, times, people, percentiles in _rows(_TOTALS, clients, **bounds):
         found[is_now, name] = (Tally(times, people), percentiles)
-    [(shut_out, shut_out_before)] = _rows(_SHUT_OUT, clients, **bounds)
+    early = before.start + before.span * _EARLY
+    [(shut_out, shut_out_before, is_whole)] = _rows(_SHUT_OUT, clients, **bounds, early=early)
 
-    def period_of(is_now: bool, people_shut_out: int) -> Period:
+    def period_of(is_now: bool, people_shut_out: int, *, is_whole: bool) -> Period:
         def tally(name: str) -> Tally:
             return found.get((is_now, name), (Tally(), None))[0]
 
@@ -129,9 +136,13 @@ def totals(period: TimeRange, clients: ClientChoice) -> tuple[Period, Period]:
             start_p50_ms=p50,
             start_p95_ms=p95,
             shut_out=people_shut_out,
+            is_whole=is_whole,
         )
 
-    return period_of(True, shut_out), period_of(False, shut_out_before)
+    return (
+        period_of(True, shut_out, is_whole=True),
+        period_of(False, shut_out_before, is_whole=is_whole),
+    )
 
 
 _TREND = f"""
@@ -162,7 +173,7 @@ def trend(period: TimeRange, clients: ClientChoice) -> Trend:
 _DURATIONS = f"""
     SELECT date_bin(%(step)s, e.happened_at, %(origin)s), c.sdk_name, count(*), {_PERCENTILES}
     {_EVENTS} AND e.start_duration_ms > 0
-    GROUP BY 1, 2
+    GROUP BY GROUPING SETS ((1, 2), (2))
 """
 
 
@@ -170,18 +181,16 @@ def start_durations(period: TimeRange, clients: ClientChoice) -> StartDurations:
     """p50 and p95 of meetingStartDurationMs for each SDK, in buckets of at least 300 s.
 
     As the original counts it: attempts that succeeded and told a duration above zero. The bucket
-    grows with the period, so that about 300 points are drawn at most. The five busiest SDKs.
+    grows with the period, so that about 100 points are drawn at most. The five busiest SDKs.
     """
     step = max(period.step(MOST_POINTS), SHORTEST_STEP)
     moments = _moments(period, step)
     rows = _rows(
         _DURATIONS, clients, **_bounds(period, step) | {"names": [vocabulary.JOIN_SUCCEEDED]}
     )
-    weights: dict[str, int] = {}
-    points: dict[tuple[str, datetime], list[float]] = {}
-    for moment, sdk, count, percentiles in rows:
-        weights[sdk] = weights.get(sdk, 0) + count
-        points[sdk, moment] = percentiles
+    # Rows without a moment are of the whole period.
+    weights = {sdk: count for moment, sdk, count, _ in rows if moment is None}
+    points = {(sdk, moment): percentiles for moment, sdk, _, percentiles in rows}
     busiest = sorted(weights, key=lambda sdk: (-weights[sdk], sdk))[:_MOST_SDKS]
     return StartDurations(
         moments,
@@ -191,6 +200,7 @@ def start_durations(period: TimeRange, clients: ClientChoice) -> StartDurations:
                 sdk,
                 [points.get((sdk, moment), (None, None))[0] for moment in moments],
                 [points.get((sdk, moment), (None, None))[1] for moment in moments],
+                *points[sdk, None],
             )
             for sdk in busiest
         ],
@@ -250,6 +260,29 @@ def shares(period: TimeRange, clients: ClientChoice) -> Shares:
     for kind, name, version, *counts in rows:
         found[kind].append(Share(name, version, *(int(count) for count in counts)))
     return Shares(found["sdk"], found["version"], found["browser"], found["system"])
+
+
+_DEVICE_TROUBLE = f"""
+    SELECT c.browser_name, c.browser_major, count(*), count(DISTINCT e.attendee_id)
+    {_EVENTS} AND c.platform = 'JavaScript'
+    GROUP BY 1, 2
+    ORDER BY 4 DESC, 3 DESC, 1, 2 LIMIT 10
+"""
+
+
+def device_trouble(period: TimeRange, clients: ClientChoice) -> list[DeviceTrouble]:
+    """Browsers by how many attendees could not use a microphone or camera in them: the top ten."""
+    names = [vocabulary.AUDIO_FAILED, vocabulary.VIDEO_FAILED]
+    rows = _rows(_DEVICE_TROUBLE, clients, names=names, start=period.start, end=period.end)
+    return [DeviceTrouble(*row) for row in rows]
+
+
+def heard(period: TimeRange) -> Heard:
+    """As the lists of meetings and of attendees count them, without bots. Two queries."""
+    bounds = {"last_event_at__gte": period.start, "first_event_at__lt": period.end}
+    meetings = Meeting.objects.filter(**bounds)
+    people = Attendee.objects.filter(**bounds, is_bot=False)
+    return Heard(counted(meetings), counted(people))
 
 
 def newest(

@@ -10,6 +10,9 @@ from meetings.models import ClientEvent, Meeting
 from portal.timerange import TimeRange
 
 _LONGEST = 200
+# A period before with fewer attempts, or a smaller share of today's, is not compared with.
+_FEWEST_ATTEMPTS = 20
+_LEAST_OF_NOW = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,12 @@ class Period:
     start_p95_ms: float | None = None
     # People heard of in the period who tried to join and never got in, as the list has them.
     shut_out: int = 0
+    # Events came in already before this period, or at its very start: it is all of a period.
+    is_whole: bool = True
+
+    @property
+    def attempts(self) -> int:
+        return max(self.requested.times, self.decided)
 
     @property
     def decided(self) -> int:
@@ -127,11 +136,16 @@ class Trend:
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """Percentiles of the time to join in one SDK's clients, bucket by bucket, milliseconds."""
+    """Percentiles of the time to join in one SDK's clients, milliseconds.
+
+    Bucket by bucket, and over the whole period.
+    """
 
     sdk: str
     p50_ms: Sequence[float | None]
     p95_ms: Sequence[float | None]
+    whole_p50_ms: float
+    whole_p95_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +177,26 @@ class Shares:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceTrouble:
+    """Microphone and camera failures in one browser: how often, and for how many attendees."""
+
+    browser: str
+    major: str
+    times: int
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
 class Live:
     """Meetings with somebody in them now, whatever the period."""
+
+    meetings: int
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Meetings and people of whom anything was heard in the period, each up to a limit."""
 
     meetings: int
     people: int
@@ -205,6 +237,12 @@ class Headline:
     freshness: Freshness
     trend: Trend
 
+    @property
+    def compared(self) -> Period | None:
+        """The period before, where it has enough to say: a first hour is no earlier day."""
+        least = max(_FEWEST_ATTEMPTS, self.now.attempts * _LEAST_OF_NOW)
+        return self.before if self.before.is_whole and self.before.attempts >= least else None
+
 
 @dataclass(frozen=True, slots=True)
 class Dashboard(Headline):
@@ -214,9 +252,11 @@ class Dashboard(Headline):
     join_failures: Sequence[ClientEvent]
     drops: Sequence[ClientEvent]
     device_failures: Sequence[ClientEvent]
+    device_trouble: Sequence[DeviceTrouble]
 
 
 @dataclass(frozen=True, slots=True)
 class Overview(Headline):
     # Meetings going on in which something went wrong for somebody.
     troubled: Sequence[Meeting]
+    heard: Heard

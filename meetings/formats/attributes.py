@@ -29,7 +29,9 @@ MAX_VALUE_BYTES = 8192
 # Kept in the event's own fields, not among its attributes.
 FIELDS = frozenset({"name", "meetingId", "attendeeId", "timestampMs", "meetingHistory"})
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# Of the control characters, line breaks and tabs may stay: messages are made of lines. Characters
+# that turn the direction of the text around them can disguise a name as another.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _PLAIN_TEXTS = TEXTS - {"meetingStatus"}
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 

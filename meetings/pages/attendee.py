@@ -14,7 +14,7 @@ from meetings.formats import HistoryEntry
 from meetings.models import Attendee, ClientEvent
 from meetings.pages import clients, links, subject_tables
 from meetings.pages.event_detail import Detail, build, joining, offset, raw_url, since_joining_ms
-from meetings.presence import presence
+from meetings.presence import Presence, presence
 from portal.admin import render_page
 
 MOST_EVENTS = 500
@@ -38,6 +38,7 @@ def attendee_page(request: HttpRequest, pk: int) -> HttpResponse:
     attendee = get_object_or_404(Attendee.objects.select_related("meeting", "client"), pk=pk)
     now = timezone.now()
     events = _events(attendee)
+    corrected = _correct(events, attendee)
     archived = archive.read(events)
     stays = presence(events, now)
     history = archive.merged_history(archived.values())
@@ -50,12 +51,14 @@ def attendee_page(request: HttpRequest, pk: int) -> HttpResponse:
         verdict=verdicts.of_attendee(attendee, events, stays, now),
         clock=verdicts.clock(attendee),
         stays=stays,
+        times=_times(attendee, events, stays),
+        corrected=corrected,
         client=attendee.client,
         client_text=clients.in_short(attendee.client),
         details=_details(events, archived, request),
         has_more=attendee.fact_count > len(events),
         events_url=links.events_of(attendee.meeting, attendee=attendee.external_id),
-        history=_history(history[-_MOST_HISTORY:], events),
+        history=_history(history[-_MOST_HISTORY:], events, attendee.clock_offset_ms or 0),
         others=subject_tables.attendees(_others(attendee), with_meeting=True),
         person_url=links.of_person(attendee.external_user_id) if attendee.external_user_id else "",
         panels=panels.on_attendee.render(request, attendee),
@@ -63,12 +66,45 @@ def attendee_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _events(attendee: Attendee) -> list[ClientEvent]:
-    """In order of time. Of very many the newest: what ended badly is at the end."""
+    """In order of time. Of very many the newest: what ended badly is at the end.
+
+    A clock that is wrong still has the order right, where all of a batch came to us at once.
+    """
     events = attendee.events.select_related("name", "status")
-    newest = list(events.order_by("-happened_at", "-client_ms", "-sequence", "-id")[:MOST_EVENTS])
+    order = ["-client_ms", "-sequence", "-id"]
+    if not attendee.clock_offset_ms:
+        order.insert(0, "-happened_at")
+    newest = list(events.order_by(*order)[:MOST_EVENTS])
     for event in newest:
         event.attendee = attendee
     return newest[::-1]
+
+
+def _correct(events: list[ClientEvent], attendee: Attendee) -> set[int]:
+    """Put all events of a client with a wrong clock on that clock, moved to where it should be.
+
+    Moments of ours beside moments of theirs would contradict each other. Answers which were moved.
+    """
+    moved = set()
+    for event in events if attendee.clock_offset_ms else ():
+        at = _moment(event.client_ms - (attendee.clock_offset_ms or 0)) if event.client_ms else None
+        if at is not None:
+            event.happened_at = at
+            moved.add(event.pk)
+    events.sort(key=lambda event: event.happened_at)  # stable: one moment keeps the order above
+    return moved
+
+
+def _times(
+    attendee: Attendee, events: Sequence[ClientEvent], presence: Presence
+) -> dict[str, datetime | None]:
+    """When they joined and left, by the same clock as the events beneath."""
+    joined = joining(events)
+    if not attendee.clock_offset_ms or not joined or not presence.stays:
+        return {"joined": attendee.joined_at, "left": attendee.left_at}
+    last = presence.stays[-1]
+    has_left = last.ending in {"left", "dropped"}
+    return {"joined": joined.happened_at, "left": last.end if has_left else None}
 
 
 def _details(
@@ -86,8 +122,10 @@ def _details(
     ]
 
 
-def _history(entries: Sequence[HistoryEntry], events: Sequence[ClientEvent]) -> list[HistoryRow]:
-    """Told by the client's own clock, as its history knows no other."""
+def _history(
+    entries: Sequence[HistoryEntry], events: Sequence[ClientEvent], ahead_ms: int
+) -> list[HistoryRow]:
+    """Told by the client's own clock, as its history knows no other, less what that is ahead."""
     known = {(event.name.value, event.client_ms) for event in events}
     joined_event = joining(events)
     joined = joined_event.client_ms if joined_event else None
@@ -95,7 +133,7 @@ def _history(entries: Sequence[HistoryEntry], events: Sequence[ClientEvent]) -> 
         HistoryRow(
             wording.event_label(entry.name),
             entry.name,
-            _moment(entry.at_ms),
+            _moment(None if entry.at_ms is None else entry.at_ms - ahead_ms),
             offset(entry.at_ms - joined) if joined is not None and entry.at_ms is not None else "",
             (entry.name, entry.at_ms) in known,
         )

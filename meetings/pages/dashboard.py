@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from meetings import dashboard, vocabulary
 from meetings.dashboard import ClientChoice, Dashboard, queries
-from meetings.dashboard.shapes import Choices, Share
+from meetings.dashboard.shapes import Choices, Share, StartDurations
 from meetings.pages import clients, event_tables, links
 from meetings.pages.filter_form import Choice, Option, chips
 from meetings.pages.tiles import staleness, tiles
@@ -18,6 +18,7 @@ from portal.charts.bars import Bar, bars
 from portal.charts.frame import Series
 from portal.charts.line import line
 from portal.charts.pie import Slice, pie
+from portal.figures import duration
 from portal.pieces import Table
 from portal.timerange import TimeRange
 
@@ -68,63 +69,108 @@ def curl(request: HttpRequest) -> str:
 def _charts(board: Dashboard) -> dict[str, str]:
     durations = board.start_durations
     return {
-        "success": line(
-            "Join success",
-            board.trend.moments,
-            [Series("Join success", board.trend.course("join_success"), "accent")],
-            unit="%",
-            target=settings.JOIN_SUCCESS_TARGET,
-            height=120,
-        ),
-        "p50": line(
+        "success": _success(board),
+        "p50": _durations(
             "Meeting start duration, p50",
-            durations.moments,
-            [Series(clients.sdk(one.sdk), _in_seconds(one.p50_ms)) for one in durations.by_sdk],
-            unit="s",
+            durations,
+            [(one.sdk, one.p50_ms, one.whole_p50_ms) for one in durations.by_sdk],
         ),
-        "p95": line(
+        "p95": _durations(
             "Meeting start duration, p95",
-            durations.moments,
-            [Series(clients.sdk(one.sdk), _in_seconds(one.p95_ms)) for one in durations.by_sdk],
-            unit="s",
+            durations,
+            [(one.sdk, one.p95_ms, one.whole_p95_ms) for one in durations.by_sdk],
         ),
-        "platforms": pie(
-            "SDK platforms",
-            [
-                Slice(clients.sdk(one.name), one.requested, _attempts(board, sdk=one.name))
-                for one in board.shares.sdks
-            ],
-        ),
-        "versions": _bars(
-            board,
-            "SDK versions",
-            [
-                (
-                    one,
-                    clients.sdk(one.name, one.version),
-                    {"sdk": one.name, "sdk_version": one.version},
-                )
-                for one in board.shares.versions
-            ],
-        ),
-        "browsers": _bars(
-            board,
-            "Top 10 browsers (JavaScript)",
-            [
-                (
-                    one,
-                    clients.browser(one.name, one.version),
-                    {"platform": "JavaScript", "browser": one.name, "browser_major": one.version},
-                )
-                for one in board.shares.browsers
-            ],
-        ),
-        "systems": _bars(
-            board,
-            "Top 10 operating systems",
-            [(one, clients.system(one.name), {"os": one.name}) for one in board.shares.systems],
-        ),
+        "platforms": _platforms(board),
+        "versions": _version_bars(board),
+        "browsers": _browser_bars(board),
+        "systems": _system_bars(board),
+        "devices": _device_bars(board),
     }
+
+
+def _success(board: Dashboard) -> str:
+    return line(
+        "Join success",
+        board.trend.moments,
+        [Series("Join success", board.trend.course("join_success"), "accent")],
+        unit="%",
+        target=settings.JOIN_SUCCESS_TARGET,
+        height=120,
+    )
+
+
+def _platforms(board: Dashboard) -> str:
+    slices = [
+        Slice(clients.sdk(one.name), one.requested, _attempts(board, sdk=one.name))
+        for one in board.shares.sdks
+    ]
+    return pie("SDK platforms", slices)
+
+
+def _version_bars(board: Dashboard) -> str:
+    rows = [
+        (one, clients.sdk(one.name, one.version), {"sdk": one.name, "sdk_version": one.version})
+        for one in board.shares.versions
+    ]
+    return _bars(board, "SDK versions", rows)
+
+
+def _browser_bars(board: Dashboard) -> str:
+    rows = [
+        (
+            one,
+            clients.browser(one.name, one.version),
+            {"platform": "JavaScript", "browser": one.name, "browser_major": one.version},
+        )
+        for one in board.shares.browsers
+    ]
+    return _bars(board, "Top 10 browsers (JavaScript)", rows)
+
+
+def _system_bars(board: Dashboard) -> str:
+    rows = [(one, clients.system(one.name), {"os": one.name}) for one in board.shares.systems]
+    return _bars(board, "Top 10 operating systems", rows)
+
+
+def _durations(
+    title: str,
+    durations: StartDurations,
+    lines: Sequence[tuple[str, Sequence[float | None], float]],
+) -> str:
+    """The key gives the percentile of the whole period, which no average of the points would."""
+    return line(
+        title,
+        durations.moments,
+        [
+            Series(clients.sdk(sdk), _in_seconds(points), whole=whole / 1000)
+            for sdk, points, whole in lines
+        ],
+        unit="s",
+        note=f"per {duration(durations.step)}; beside the names: all of the period",
+        bridge=2,
+    )
+
+
+def _device_bars(board: Dashboard) -> str:
+    return bars(
+        "Microphone and camera failures by browser",
+        [
+            Bar(
+                clients.browser(one.browser, one.major),
+                one.people,
+                _events(
+                    board,
+                    dashboard.DEVICE_FAILURES,
+                    platform="JavaScript",
+                    browser=one.browser,
+                    browser_major=one.major,
+                ),
+                note=f"{one.times:,} {'failure' if one.times == 1 else 'failures'}",
+            )
+            for one in board.device_trouble
+        ],
+        unit="people",
+    )
 
 
 def _bars(board: Dashboard, title: str, rows: Sequence[tuple[Share, str, dict[str, str]]]) -> str:
@@ -135,8 +181,8 @@ def _bars(board: Dashboard, title: str, rows: Sequence[tuple[Share, str, dict[st
                 label,
                 one.requested,
                 _attempts(board, **told),
-                note=_trouble(one),
-                tone=_tone(one, board),
+                note=_trouble(one, board),
+                bad_share=one.failed / max(1, one.succeeded + one.failed),
             )
             for one, label, told in rows
         ],
@@ -144,29 +190,31 @@ def _bars(board: Dashboard, title: str, rows: Sequence[tuple[Share, str, dict[st
     )
 
 
-def _trouble(share: Share) -> str:
+def _trouble(share: Share, board: Dashboard) -> str:
     """Which kind of client fails is what the list is read for."""
     decided = share.succeeded + share.failed
-    return f"{share.failed} of {decided} could not join" if share.failed else ""
+    sign = "▲ " if _stands_out(share, board) else ""
+    return f"{sign}{share.failed} of {decided} could not join" if share.failed else ""
 
 
-def _tone(share: Share, board: Dashboard) -> str:
-    """Marked where one kind of client stands out: it fails twice as often as all the others."""
+def _stands_out(share: Share, board: Dashboard) -> bool:
+    """It fails more than twice as often as all the others."""
     decided = share.succeeded + share.failed
     others_failed = board.now.failed.times - share.failed
     others_decided = board.now.decided - decided
     usual = max(1 - settings.JOIN_SUCCESS_TARGET, others_failed / max(1, others_decided))
-    return "bad" if share.failed >= _FEW and share.failed > 2 * usual * decided else "accent"
+    return share.failed >= _FEW and share.failed > 2 * usual * decided
 
 
 def _attempts(board: Dashboard, **filters: str) -> str:
     """The list of attempts to join of such clients."""
+    return _events(board, [vocabulary.JOIN_REQUESTED], **filters)
+
+
+def _events(board: Dashboard, names: Sequence[str], **filters: str) -> str:
     told = {name: links.told(value) for name, value in filters.items()}
-    return links.events(
-        board.period,
-        ClientChoice(**{**board.clients.query, **told}),
-        name=vocabulary.JOIN_REQUESTED,
-    )
+    chosen = ClientChoice(**{**board.clients.query, **told})
+    return links.events(board.period, chosen, name=names)
 
 
 def _in_seconds(values: Sequence[float | None]) -> list[float | None]:

@@ -57,9 +57,14 @@ def since_joining_ms(event: ClientEvent, joined: ClientEvent | None) -> float | 
     """By the client's clock: even a wrong one measures how long something took."""
     if joined is None:
         return None
-    if event.client_ms and joined.client_ms and event.skewed == joined.skewed:
+    if event.client_ms and joined.client_ms and _is_one_clock(event, joined):
         return event.client_ms - joined.client_ms
     return (event.happened_at - joined.happened_at) / timedelta(milliseconds=1)
+
+
+def _is_one_clock(event: ClientEvent, other: ClientEvent) -> bool:
+    """Of a client whose clock is known to be off, some events may still look possible."""
+    return event.skewed == other.skewed or bool(event.attendee.clock_offset_ms)
 
 
 def build(

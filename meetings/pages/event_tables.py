@@ -29,7 +29,7 @@ def join_failures(events: Iterable[ClientEvent]) -> Table:
         Column("Why"),
         _WITH,
         Column("Signalling", "duration"),
-        Column("Retries", "number"),
+        Column("Retries", "number", spare=True),
     ]
     rows = [
         _row(
@@ -50,9 +50,9 @@ def drops(events: Iterable[ClientEvent]) -> Table:
         *_WHO,
         Column("Why"),
         _WITH,
-        Column("In the meeting", "duration"),
-        Column("Retries", "number"),
-        Column("Poor connections", "number"),
+        Column("Stayed", "duration"),
+        Column("Retries", "number", spare=True),
+        Column("Poor links", "number", spare=True),
     ]
     rows = [
         _row(

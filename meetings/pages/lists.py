@@ -18,7 +18,7 @@ from meetings.pages.filter_form import Choice, Option, chips
 from meetings.presence import SILENT_FOR
 from portal.admin import render_page
 from portal.keyset import CursorError, page_of
-from portal.listing import MOST_COUNTED
+from portal.listing import MOST_COUNTED, counted
 from portal.pieces import Pager, Table
 from portal.timerange import TimeRange
 
@@ -145,11 +145,11 @@ def read(
         notices.append(str(error))
         cursor = ""
         page = page_of(queryset, column, cursor="", size=PAGE)
-    counted = queryset.order_by()[: MOST_COUNTED + 1].count()
+    total = counted(queryset)
     pager = Pager(
         shown=len(page.rows),
-        total=min(counted, MOST_COUNTED),
-        capped=counted > MOST_COUNTED,
+        total=min(total, MOST_COUNTED),
+        capped=total > MOST_COUNTED,
         newer_url=_with(request.GET, after=page.newer) if page.newer else "",
         older_url=_with(request.GET, after=page.older) if page.older else "",
         noun=noun,

@@ -25,6 +25,9 @@ def meetings_panel(request: HttpRequest, period: TimeRange) -> SafeString:
             "troubled": subject_tables.meetings(board.troubled),
             "troubled_url": links.meetings(live="1", failed="1"),
             "live": board.live,
+            "heard": board.heard,
+            "meetings_url": links.meetings(period),
+            "attendees_url": links.attendees(period),
         },
         request,
     )

@@ -7,9 +7,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from meetings import verdicts
+from meetings import dashboard, verdicts, vocabulary
 from meetings.models import Attendee, Meeting
-from meetings.pages import clients
+from meetings.pages import clients, links
 from meetings.presence import SILENT_FOR
 from portal import figures
 from portal.pieces import Column, Row, State, Table
@@ -48,14 +48,14 @@ def _meeting(meeting: Meeting) -> Row:
             meeting_name(meeting),
             (health, word),
             _people(meeting),
-            _or_nothing(meeting.failed_count),
-            _or_nothing(meeting.dropped_count),
-            _or_nothing(meeting.device_failed_count),
+            _failures(meeting, meeting.failed_count, vocabulary.JOIN_FAILED),
+            _failures(meeting, meeting.dropped_count, vocabulary.DROPPED),
+            _failures(meeting, meeting.device_failed_count, *dashboard.DEVICE_FAILURES),
             meeting.started_at,
             meeting.last_event_at,
         ],
         url=meeting.get_absolute_url(),
-        state=health if health != "ok" else "",
+        state=health if health not in {"ok", "info"} else "",
     )
 
 
@@ -87,7 +87,7 @@ def attendees(found: Sequence[Attendee], *, with_meeting: bool) -> Table:
         Column("Problems"),
         *([Column("Meeting")] if with_meeting else []),
         Column("Client"),
-        Column("Joined", "time"),
+        Column("Joined", "time", spare=True),
         Column("Last heard", "time"),
     ]
     rows = [_attendee(attendee, with_meeting=with_meeting) for attendee in found]
@@ -158,9 +158,12 @@ def shortened(text: str, longest: int = 36) -> SafeString:
     return format_html('<bdi title="{}">{}…{}</bdi>', text, text[:half], text[-half:])
 
 
-def _or_nothing(count: int) -> int | None:
-    """Zero is the rule here: the eye should meet only what is not."""
-    return count or None
+def _failures(meeting: Meeting, people: int, *names: str) -> SafeString | None:
+    """How many people, leading to what failed. Zero is the rule, and not worth a look."""
+    if not people:
+        return None
+    url = links.events_of(meeting, name=names, bot="0")
+    return format_html('<a href="{}">{}</a>', url, figures.number(people))
 
 
 def subject_link(url: str, label: str) -> SafeString:

@@ -75,7 +75,7 @@ def _join_success(board: Headline) -> Tile:
             board.period, board.clients, name=[vocabulary.JOIN_SUCCEEDED, vocabulary.JOIN_FAILED]
         ),
         unit="%",
-        before=board.before.join_success,
+        before=board.compared.join_success if board.compared else None,
         better="up",
         spark=board.trend.course("join_success"),
         as_of=board.freshness.as_of,
@@ -92,7 +92,7 @@ def _shut_out(board: Headline) -> Tile:
         "Could not join",
         _known(now, now.shut_out),
         links.attendees(board.period, board.clients, outcome="failed"),
-        before=_known(board.before, board.before.shut_out),
+        before=board.compared.shut_out if board.compared else None,
         better="down",
         spark=board.trend.course("failed"),
         as_of=board.freshness.as_of,
@@ -104,12 +104,12 @@ def _shut_out(board: Headline) -> Tile:
 
 def _tally(board: Headline, label: str, name: str, event: str) -> Tile:
     tally: Tally = getattr(board.now, name)
-    before: Tally = getattr(board.before, name)
+    before: Tally | None = getattr(board.compared, name, None)
     return Tile(
         label,
         _known(board.now, tally.times),
         links.events(board.period, board.clients, name=event),
-        before=_known(board.before, before.times),
+        before=before.times if before else None,
         better="down",
         spark=board.trend.course(name),
         as_of=board.freshness.as_of,
@@ -121,7 +121,7 @@ def _tally(board: Headline, label: str, name: str, event: str) -> Tile:
 
 def _time_to_join(board: Headline, label: str, name: str, note: str) -> Tile:
     now: float | None = getattr(board.now, name)
-    before: float | None = getattr(board.before, name)
+    before: float | None = getattr(board.compared, name, None)
     return Tile(
         label,
         _in_seconds(now),

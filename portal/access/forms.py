@@ -93,6 +93,9 @@ class OwnPasswordForm(PasswordChangeForm):
         return password
 
 
+SECOND_FACTOR_REFUSED = "second_factor.refused"
+
+
 class ConfirmForm(forms.Form):
     """Password and code, asked again before the second factor changes."""
 
@@ -113,7 +116,8 @@ class ConfirmForm(forms.Form):
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
-        if refusal := sign_in.confirm_password(self.request, self.user, password):
+        action = SECOND_FACTOR_REFUSED
+        if refusal := sign_in.confirm_password(self.request, self.user, password, action=action):
             raise ValidationError(refusal)
         return password
 
@@ -146,7 +150,7 @@ class SecondFactorForm(ConfirmForm):
         if sign_in.begin_attempt(name, self.request):
             return False
         if second_factor.verify(self.user, self.cleaned_data["code"]) is None:
-            sign_in.record_failure(name, self.request, reason="code")
+            sign_in.record_failure(name, self.request, reason="code", action=SECOND_FACTOR_REFUSED)
             return False
         sign_in.forget_failures(name, self.request)
         return True

@@ -69,6 +69,10 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    # Requests that came from a web site which is not on the list.
+    refused_origin_count = models.PositiveBigIntegerField(default=0, editable=False)
+    last_refused_origin = models.CharField(max_length=255, blank=True, editable=False)
+    last_refused_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_by = models.ForeignKey(
         User, models.PROTECT, null=True, blank=True, related_name="created_keys"
     )
@@ -153,6 +157,7 @@ class AuditEvent(models.Model):
 
     class Meta:
         ordering = ["-at", "-pk"]
+        verbose_name = "audit event"
         verbose_name_plural = "audit trail"
         default_permissions = ["view"]
         indexes = [
@@ -175,6 +180,7 @@ class SignInAttempt(models.Model):
 
     class Meta:
         ordering = ["-at", "-pk"]
+        verbose_name = "sign-in attempt"
         default_permissions = ["view"]
         indexes = [models.Index(fields=["source", "at"], name="access_signinattempt_source")]
 

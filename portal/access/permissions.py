@@ -9,6 +9,7 @@ from rest_framework.request import Request
 
 from portal.access.models import ApiKey, KeyKind
 from portal.access.origins import origin_allowed
+from portal.access.refusals import note_refused_origin
 from portal.access.services import take_quota
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class IngestAllowed(BasePermission):
         if key.kind != KeyKind.INGEST:
             raise PermissionDenied("Only ingest keys can send here.", code="key-kind")
         if not origin_allowed(key, request._request):  # noqa: SLF001 - DRF's way to it
+            note_refused_origin(key, request.headers.get("Origin", ""))
             raise PermissionDenied(
                 "This key is not allowed from this origin. Add the origin to the key under "
                 "Settings, API keys.",

@@ -42,7 +42,6 @@ for _scope in [
     Scope("events:export", "Export events in bulk", "secret", "meetings.export_events"),
     Scope("failures:read", "Read failures", "secret", "failures.view_failure"),
     Scope("failures:triage", "Acknowledge, resolve, mute", "secret", "failures.triage_failure"),
-    Scope("deliveries:read", "Read deliveries, quarantine", "secret", "inbox.view_delivery"),
     Scope("metrics:read", "Read the portal's metrics", "secret", "access.manage_keys"),
 ]:
     register(_scope)

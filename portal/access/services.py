@@ -69,16 +69,7 @@ def create_key(
 
     With an actor, only scopes that the actor has the permission for can be given.
     """
-    if kind not in _MARKS:
-        raise OperationError(f"A key is of kind {' or '.join(KeyKind.values)}, not {kind!r}.")
-    if not name.strip():
-        raise OperationError("Give the key a name that says what uses it.")
-    if expires_at and expires_at <= timezone.now():
-        raise OperationError("The key would have expired already. Choose a later moment.")
-    if quota_per_minute is not None and quota_per_minute < 1:
-        raise OperationError("The quota must be at least 1 a minute. Leave it out for no limit.")
-    if origins and kind != KeyKind.INGEST:
-        raise OperationError("Origins are for ingest keys: a secret key never goes into a page.")
+    _refuse_senseless(kind, name, origins, quota_per_minute, expires_at)
     names = _grantable_scopes(scopes, kind, actor)
     text = _MARKS[KeyKind(kind)] + secrets.token_urlsafe(32)
     with transaction.atomic():
@@ -105,6 +96,25 @@ def create_key(
             expires_at=expires_at.isoformat() if expires_at else None,
         )
     return key, text
+
+
+def _refuse_senseless(
+    kind: str,
+    name: str,
+    origins: Iterable[str],
+    quota_per_minute: int | None,
+    expires_at: datetime | None,
+) -> None:
+    if kind not in _MARKS:
+        raise OperationError(f"A key is of kind {' or '.join(KeyKind.values)}, not {kind!r}.")
+    if not name.strip():
+        raise OperationError("Give the key a name that says what uses it.")
+    if expires_at and expires_at <= timezone.now():
+        raise OperationError("The key would have expired already. Choose a later moment.")
+    if quota_per_minute is not None and quota_per_minute < 1:
+        raise OperationError("The quota must be at least 1 a minute. Leave it out for no limit.")
+    if origins and kind != KeyKind.INGEST:
+        raise OperationError("Origins are for ingest keys: a secret key never goes into a page.")
 
 
 def revoke_key(key: ApiKey, *, actor: User | None, request: HttpRequest | None = None) -> None:

@@ -17,6 +17,7 @@ from portal.access import audit
 from portal.access.addresses import client_address, network_of
 from portal.access.models import SignInAttempt, User
 
+REFUSED = "sign_in.failed"
 _ADDRESS_FACTOR = 10  # one address may fail for this many people, as behind an office's gateway
 _LOCK_SPACE = 0x67726E02  # first half of the advisory lock's name; the second is the source
 
@@ -33,10 +34,12 @@ def begin_attempt(user_name: str, request: HttpRequest) -> int:
     return wait
 
 
-def record_failure(user_name: str, request: HttpRequest, *, reason: str) -> None:
+def record_failure(
+    user_name: str, request: HttpRequest, *, reason: str, action: str = REFUSED
+) -> None:
     """Tell the audit trail. What was refused during a wait is not told: that could fill a disk."""
     name, source = _counted_name(user_name), network_of(client_address(request))
-    audit.record("sign_in.failed", request=request, target_label=name, reason=reason)
+    audit.record(action, request=request, target_label=name, reason=reason)
     if _seconds_to_wait(name, source):
         audit.record(
             "sign_in.locked",
@@ -52,13 +55,15 @@ def forget_failures(user_name: str, request: HttpRequest) -> None:
     ).delete()
 
 
-def confirm_password(request: HttpRequest, user: User, password: str) -> str:
+def confirm_password(
+    request: HttpRequest, user: User, password: str, *, action: str = REFUSED
+) -> str:
     """Ask somebody signed in for the password again: "" if it is right, else what to tell."""
     name = user.get_username()
     if wait := begin_attempt(name, request):
         return too_many(wait)
     if not user.check_password(password):
-        record_failure(name, request, reason="password")
+        record_failure(name, request, reason="password", action=action)
         return "This is not your password."
     forget_failures(name, request)
     return ""

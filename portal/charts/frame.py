@@ -20,12 +20,14 @@ class Series:
     """One line or one layer of columns. None is a gap: no data, which is not zero.
 
     `tone` gives it a meaning's colour (ok, warn, bad, unknown, accent, quiet); without one it
-    takes the next of five neutral colours.
+    takes the next of five neutral colours. `whole` is the figure of the whole range, which the key
+    then gives instead of the newest value.
     """
 
     label: str
     values: Sequence[float | None]
     tone: str = ""
+    whole: float | None = None
 
     @property
     def last(self) -> float | None:
@@ -47,12 +49,19 @@ def at_percent(place: float) -> str:
 
 
 def figure_element(
-    title: str, body: SafeString, *, kind: str, key: SafeString | str = "", twin: SafeString | str
+    title: str,
+    body: SafeString,
+    *,
+    kind: str,
+    key: SafeString | str = "",
+    twin: SafeString | str,
+    note: str = "",
 ) -> SafeString:
     return format_html(
-        '<figure class="chart chart-{}"><figcaption>{}</figcaption>{}{}{}</figure>',
+        '<figure class="chart chart-{}"><figcaption>{}{}</figcaption>{}{}{}</figure>',
         kind,
         title,
+        format_html(" <small>{}</small>", note) if note else "",
         key,
         body,
         twin,
@@ -77,15 +86,21 @@ def svg(title: str, summary: str, height: int, content: SafeString, extra: str =
 
 
 def key(series: Sequence[Series], unit: str) -> SafeString | str:
-    """The lines by name with their newest figure; a single one needs no key."""
-    if len(series) < 2:
+    """The lines by name with their newest figure, or that of the whole range.
+
+    A single line needs no key, unless it has something to say of the whole.
+    """
+    if len(series) < 2 and all(one.whole is None for one in series):
         return ""
     return format_html(
         '<ul class="chart-key">{}</ul>',
         format_html_join(
             "",
             '<li><span class="swatch {}"></span>{} <b>{}</b></li>',
-            ((ink(one, i), one.label, figure(one.last, unit)) for i, one in enumerate(series)),
+            (
+                (ink(one, i), one.label, figure(one.last if one.whole is None else one.whole, unit))
+                for i, one in enumerate(series)
+            ),
         ),
     )
 

@@ -26,8 +26,13 @@ def line(
     target: float | None = None,
     floor: float = 0,
     height: int = 200,
+    note: str = "",
+    bridge: int = 0,
 ) -> SafeString:
     """At most five series over the same moments, from zero up; None is a gap.
+
+    `note` stands small beside the title. Gaps of up to `bridge` moments are drawn over, for
+    figures that are simply not known at every moment.
 
     `target` draws a dashed line at that value. Units as in portal.figures. A `floor` above zero
     is for shares that live near 100 % only; values below it are drawn at the bottom.
@@ -42,7 +47,7 @@ def line(
     content = format_html(
         "{}{}{}{}{}",
         frame.gridlines(axis, _TOP, height),
-        _paths(series, places, axis, height),
+        _paths(series, places, axis, height, bridge),
         _target(target, axis, unit, height),
         frame.level_labels(axis, unit, _TOP, height),
         frame.time_axis(ruler.ticks(), _TOP + height + 16, _TOP),
@@ -56,11 +61,12 @@ def line(
         kind="line",
         key=frame.key(series, unit),
         twin=time_twin(title, moments, series, unit, places),
+        note=note,
     )
 
 
 def _paths(
-    series: Sequence[Series], places: Sequence[float], axis: Axis, height: int
+    series: Sequence[Series], places: Sequence[float], axis: Axis, height: int, bridge: int
 ) -> SafeString:
     return format_html(
         '<svg y="{}" width="100%" height="{}" viewBox="0 0 {} {}" preserveAspectRatio="none" '
@@ -73,7 +79,7 @@ def _paths(
             "",
             '<path class="stroke {}" d="{}"/>',
             (
-                (frame.ink(one, i), through(_points(one, places, axis, height)))
+                (frame.ink(one, i), through(_bridged(_points(one, places, axis, height), bridge)))
                 for i, one in enumerate(series)
             ),
         ),
@@ -87,6 +93,23 @@ def _points(
         (place * _WIDTH, None if value is None else height * (1 - axis.place(value)))
         for place, value in zip(places, series.values, strict=True)
     ]
+
+
+def _bridged(
+    points: Sequence[tuple[float, float | None]], longest: int
+) -> list[tuple[float, float | None]]:
+    """Without the gaps that are at most so long."""
+    kept: list[tuple[float, float | None]] = []
+    gap: list[tuple[float, float | None]] = []
+    for point in points:
+        if point[1] is None:
+            gap.append(point)
+            continue
+        if len(gap) > longest:
+            kept.extend(gap)
+        gap = []
+        kept.append(point)
+    return kept + gap
 
 
 def _target(target: float | None, axis: Axis, unit: str, height: int) -> SafeString | str:

@@ -1,7 +1,7 @@
 """What stands behind a failure in a period: how often, to whom, and what they have in common."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +9,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db.models import Count, DateTimeField, F, Func, IntegerField, Q, QuerySet, Value
 
 from portal.failures.models import Failure, Occurrence
+from portal.failures.versions import sort_key
 from portal.timerange import TimeRange
 
 VERSION = "version"  # the occurrence's own column, offered beside its tags
@@ -16,8 +17,10 @@ PERSON = "person"
 PAGE_SIZE = 25
 
 _SAMPLE = 10_000
+_VERSION_SAMPLE = 2000
 _MOST_SHARES = 6
 _FIRST = ["browser", "os", "system", "device", "sdk", "sdk_version", VERSION, "region"]
+_TELLING = ["browser", "sdk", "system", "device"]  # the most specific first
 _ACRONYMS = {"sdk": "SDK", "os": "OS", "id": "ID", "ip": "IP", "url": "URL", "aws": "AWS"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -119,6 +122,36 @@ def breakdowns(rows: QuerySet[Occurrence]) -> tuple[list[Breakdown], int]:
         for name, values in found.items()
     ]
     return sorted(made, key=lambda one: (_rank(one.name), one.name)), sampled
+
+
+def in_common(breakdowns: Iterable[Breakdown], sampled: int) -> list[tuple[str, str]]:
+    """What nearly all of the sampled occurrences share: ("All of them", "Chrome 143").
+
+    Nothing where it is not clear: a value counts from 90 % of all, and ten occurrences on.
+    """
+    known = {one.name.lower(): one.shares[0] for one in breakdowns if one.shares}
+    found = []
+    for name in _TELLING:
+        share = known.get(name)
+        if share is None or share.occurrences < max(10, sampled * 0.9):
+            continue
+        part = share.occurrences * 100 // sampled
+        how_many = "All of them" if share.occurrences == sampled else f"{part} %"
+        found.append((how_many, f"SDK {share.value}" if name == "sdk" else share.value))
+    return found
+
+
+def versions(failure: Failure) -> list[str]:
+    """Of its newest occurrences, the newest version first."""
+    newest = Occurrence.objects.filter(failure=failure).values_list("version", flat=True)
+    return sorted({one for one in newest[:_VERSION_SAMPLE] if one}, key=sort_key, reverse=True)[:20]
+
+
+def since_resolved(failure: Failure) -> int:
+    if not failure.still_happens:
+        return 0
+    after = Occurrence.objects.filter(failure=failure, happened_at__gt=failure.resolved_at)
+    return after.count()
 
 
 def _traits(tags: Mapping[str, str], version: str) -> Iterator[tuple[str, str]]:

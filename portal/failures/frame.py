@@ -16,17 +16,26 @@ _MOST_HITS = 10
 
 
 def needing_someone(request: HttpRequest) -> int:
-    """Open and not muted: the badge of the navigation."""
+    """The badge of the navigation: open and not muted, for those who can do something about it."""
+    if not request.user.has_perm("failures.triage_failure"):
+        return 0
     return Failure.objects.needs_someone().count()
 
 
 def open_failures(request: HttpRequest, period: TimeRange) -> SafeString:
-    """The overview's panel: what needs somebody, the latest first."""
+    """The overview's panel: what needs somebody, what hits most people first."""
     waiting = Failure.objects.needs_someone()
-    shown = waiting.select_related("owner").with_trend(period)[:_ON_OVERVIEW]
+    shown = waiting.by_reach(period).select_related("owner").with_trend(period)[:_ON_OVERVIEW]
+    still = Failure.objects.still_happening()
     return render_to_string(
         "failures/panel.html",
-        {"failures": shown, "count": waiting.count(), "timerange": period},
+        {
+            "failures": shown,
+            "count": waiting.count(),
+            "still": still.count(),
+            "still_times": sum(one.since_resolved for one in still.with_since_resolved()),
+            "timerange": period,
+        },
         request,
     )
 

@@ -37,7 +37,3 @@ def kind_of(slug: str) -> Kind:
         return known
     words = slug.rpartition(".")[2].replace("_", " ").replace("-", " ").strip()
     return Kind(slug, words.capitalize() or "Failure")
-
-
-def all_kinds() -> list[Kind]:
-    return sorted(_kinds.values(), key=lambda kind: kind.label)

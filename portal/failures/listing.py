@@ -24,10 +24,11 @@ TABS = {
     "all": "All",
 }
 SORTS = {
+    "reach": "People affected in the range",
     "last_seen": "Last seen",
     "first_seen": "First seen",
-    "occurrences": "Occurrences",
-    "people": "People",
+    "occurrences": "Occurrences in total",
+    "people": "People in total",
 }
 OWNERS = {"me": "Me", "nobody": "Nobody"}
 _COLUMNS = {
@@ -47,7 +48,7 @@ class Selection:
     owner: str = ""
     version: str = ""
     text: str = ""
-    sort: str = "last_seen"
+    sort: str = "reach"
     page: int = 1
 
     @classmethod
@@ -59,16 +60,20 @@ class Selection:
             owner=owner if (owner := query.get("owner", "")) in OWNERS else "",
             version=search.clean(query.get("version", "")),
             text=search.clean(query.get("q", "")),
-            sort=sort if sort in SORTS else "last_seen",
+            sort=sort if sort in SORTS else "reach",
             page=min(int(page), 100_000)
             if page.isascii() and page.isdigit() and page != "0"
             else 1,
         )
 
     def failures(self, user: User | None, at: datetime) -> FailureQuerySet:
-        """The failures of the chosen tab, in order."""
-        rows = self.in_every_tab(user)
-        return rows.filter(in_tab(self.tab, at)).order_by(_COLUMNS[self.sort], "-id")
+        """The failures of the chosen tab."""
+        return self.in_every_tab(user).filter(in_tab(self.tab, at))
+
+    def in_order(self, rows: FailureQuerySet, period: TimeRange) -> FailureQuerySet:
+        if column := _COLUMNS.get(self.sort):
+            return rows.order_by(column, "-id")
+        return rows.by_reach(period)
 
     def in_every_tab(self, user: User | None) -> FailureQuerySet:
         rows = Failure.objects.all()

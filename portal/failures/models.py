@@ -7,8 +7,9 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 
@@ -38,9 +39,27 @@ class FailureQuerySet(models.QuerySet["Failure"]):
         """Open, not muted: nobody has said yet that they look after it."""
         return self.open().audible(at)
 
-    def regressed(self) -> Self:
-        """Came back after somebody had resolved them."""
-        return self.filter(state=State.OPEN, regressed_at__isnull=False)
+    def still_happening(self) -> Self:
+        """Resolved in a version, and seen since in older ones, which does not open them again."""
+        return self.filter(state=State.RESOLVED, last_seen_at__gt=F("resolved_at"))
+
+    def with_since_resolved(self) -> Self:
+        """Annotate ``since_resolved``: occurrences after the failure was resolved."""
+        since = (
+            Occurrence.objects.filter(
+                failure=OuterRef("pk"), happened_at__gt=OuterRef("resolved_at")
+            )
+            .order_by()
+            .values("failure")
+            .annotate(number=Count("pk"))
+            .values("number")
+        )
+        return self.annotate(since_resolved=Coalesce(Subquery(since), 0))
+
+    def by_reach(self, period: TimeRange) -> Self:
+        """Those first that hit most people in the period; what happened most often among equals."""
+        reach = RawSQL(_REACH, [period.start, period.end], ArrayField(models.BigIntegerField()))  # noqa: S611 - as below
+        return self.annotate(reach=reach).order_by("-reach", "-last_seen_at", "-id")
 
     def matching(self, text: str) -> Self:
         """All the words somewhere in title, reason or kind."""
@@ -62,6 +81,14 @@ class FailureQuerySet(models.QuerySet["Failure"]):
 
 
 _COUNT = models.IntegerField()
+# People nobody knows by name count as one, so that they still weigh something.
+_REACH = """
+    (
+        SELECT ARRAY[count(DISTINCT person), count(*)]
+        FROM failures_occurrence
+        WHERE failure_id = failures_failure.id AND happened_at >= %s AND happened_at < %s
+    )
+"""
 _TREND = """
     ARRAY(
         SELECT coalesce(counted.number, 0)
@@ -115,6 +142,7 @@ class Failure(models.Model):
     objects = FailureQuerySet.as_manager()
 
     trend: list[int]  # set by with_trend()
+    since_resolved: int  # set by with_since_resolved()
 
     class Meta:
         ordering = ["-last_seen_at", "-id"]
@@ -167,9 +195,28 @@ class Failure(models.Model):
         return self.state == State.OPEN and self.regressed_at is not None
 
     @property
+    def still_happens(self) -> bool:
+        """Resolved in a version, and seen since in older ones."""
+        if self.state != State.RESOLVED or self.resolved_at is None:
+            return False
+        return self.last_seen_at > self.resolved_at
+
+    @property
+    def opens_again(self) -> str:
+        """When a resolved failure comes back by itself."""
+        return f"opens again {opening(self.resolved_in_version)}"
+
+    @property
     def standing(self) -> str:
         """The state as people see it: a muted failure is "muted", whatever lies beneath."""
         return "muted" if self.is_muted() else self.state
+
+
+def opening(version: str) -> str:
+    """What opens a failure again that was resolved in this version, or in none named."""
+    if version:
+        return f"if it happens in version {version} or later"
+    return "if it happens again"
 
 
 class Occurrence(models.Model):

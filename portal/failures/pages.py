@@ -30,12 +30,13 @@ _MOST_TAGS = 8
 
 
 def failures_page(request: HttpRequest) -> HttpResponse:
-    """Groups of failures, the latest first; those that need somebody unless asked otherwise."""
+    """Groups of failures, what hits most people first; those that need somebody unless asked."""
     user, now, period = cast(User, request.user), timezone.now(), TimeRange.of(request)
     chosen = Selection.of(request.GET)
     counts = chosen.counts(user, now)
     first = (chosen.page - 1) * PAGE_SIZE
-    rows = chosen.failures(user, now).select_related("owner").with_trend(period)
+    rows = chosen.in_order(chosen.failures(user, now), period)
+    rows = rows.select_related("owner").with_trend(period).with_since_resolved()
     shown = list(rows[first : first + PAGE_SIZE])
     return render_page(
         request,
@@ -97,6 +98,9 @@ def failure_page(request: HttpRequest, pk: int) -> HttpResponse:
         number=number,
         people=people,
         course=course,
+        common=evidence.in_common([one for one in breakdowns if one.name not in tags], sampled),
+        since_resolved=evidence.since_resolved(failure),
+        versions=evidence.versions(failure),
         series=[Series("Occurrences", course.counts, "bad")],
         breakdowns=[(one, _bars(one, tags, period)) for one in breakdowns if one.name not in tags],
         sampled=sampled if sampled < number else 0,
@@ -113,6 +117,8 @@ def failure_page(request: HttpRequest, pk: int) -> HttpResponse:
             for name, value in tags.items()
         ],
         everything_url=link(failure) if link else "",
+        rows_url="#occurrences" if number else "",
+        all_time_url=_all_time(failure),
         last_seen_url=_around(failure, period),
         notes=failure.notes.all()[:_HISTORY],
         offer=take_offer(request),
@@ -154,6 +160,15 @@ def _url(period: TimeRange, tags: dict[str, str], after: str = "") -> str:
     parts += list(period.query.items()) if period.query_string else []
     parts += [("after", after)] if after else []
     return f"?{urlencode(parts)}#occurrences"
+
+
+def _all_time(failure: Failure) -> str:
+    """The rows behind the totals; nothing where no page shows so long a time."""
+    end = failure.last_seen_at + timedelta(seconds=1)
+    try:
+        return _url(TimeRange.between(failure.first_seen_at.isoformat(), end.isoformat()), {})
+    except ValueError:
+        return ""
 
 
 def _around(failure: Failure, period: TimeRange) -> str:

@@ -16,7 +16,7 @@ from portal.access.models import User
 from portal.admin import render_page
 from portal.errors import OperationError
 from portal.failures import services
-from portal.failures.models import Action, Failure, TriageNote
+from portal.failures.models import Action, Failure, TriageNote, opening
 from portal.failures.services import Actor
 from portal.failures.undo import make_offer
 
@@ -29,7 +29,7 @@ _MOST_AT_ONCE = 200
 
 _AFTER = {
     Action.ACKNOWLEDGE: "acknowledged",
-    Action.RESOLVE: "resolved. What happens again opens again by itself",
+    Action.RESOLVE: "resolved",
     Action.REOPEN: "reopened",
     Action.MUTE: "muted",
     Action.UNMUTE: "no longer muted",
@@ -171,6 +171,9 @@ _STEPS: dict[str, Step] = {
 
 def _told(note: TriageNote) -> str:
     words = _AFTER[Action(note.action)]
+    if note.action == Action.RESOLVE:
+        version = note.text.removeprefix("in version ")
+        return f"{words}. A resolved failure opens again {opening(version)}"
     return f"{words} {note.text}" if note.action in {Action.MUTE, Action.ASSIGN} else words
 
 

@@ -11,6 +11,11 @@ def _numbers(version: str) -> list[int] | None:
     return [int(part) for part in found[1].split(".")] if found else None
 
 
+def sort_key(version: str) -> tuple[list[int], str]:
+    """Orders versions as people count; what is no version comes first."""
+    return _numbers(version) or [], version
+
+
 def is_older(version: str, than: str) -> bool:
     """False where either is unknown: what cannot be judged does not excuse a failure.
 

@@ -48,7 +48,12 @@ class FailureListView(ListAPIView[Failure]):
     pagination_class = FailureCursor
     queryset = Failure.objects.select_related("owner")
 
-    @extend_schema(operation_id="failures_list", parameters=[SelectionSerializer])
+    @extend_schema(
+        operation_id="failures_list",
+        summary="List failures",
+        tags=["failures"],
+        parameters=[SelectionSerializer],
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
@@ -71,7 +76,12 @@ class FailureView(APIView):
     required_scope = "failures:read"
     required_permission = "failures.view_failure"
 
-    @extend_schema(operation_id="failures_retrieve", responses=FailureSerializer)
+    @extend_schema(
+        operation_id="failures_retrieve",
+        summary="Get failure",
+        tags=["failures"],
+        responses=FailureSerializer,
+    )
     def get(self, request: Request, pk: int) -> Response:
         return Response(FailureSerializer(_find(pk)).data)
 
@@ -85,7 +95,11 @@ class OccurrenceListView(ListAPIView[Occurrence]):
     pagination_class = OccurrenceCursor
     queryset = Occurrence.objects.all()
 
-    @extend_schema(operation_id="failures_occurrences_list")
+    @extend_schema(
+        operation_id="failures_occurrences_list",
+        summary="List occurrences of a failure",
+        tags=["failures"],
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
@@ -109,15 +123,27 @@ _ANSWERS = {200: FailureSerializer, 409: _REFUSED}
 class AcknowledgeView(StepView):
     """Somebody looks after it now."""
 
-    @extend_schema(operation_id="failures_acknowledge", request=StepSerializer, responses=_ANSWERS)
+    @extend_schema(
+        operation_id="failures_acknowledge",
+        summary="Acknowledge a failure",
+        tags=["failures"],
+        request=StepSerializer,
+        responses=_ANSWERS,
+    )
     def post(self, request: Request, pk: int) -> Response:
         return _take(request, pk, StepSerializer, services.acknowledge)
 
 
 class ResolveView(StepView):
-    """It is mended. It opens by itself if it happens again."""
+    """It is mended. It opens again if it happens again (in the named version or a later one)."""
 
-    @extend_schema(operation_id="failures_resolve", request=ResolveSerializer, responses=_ANSWERS)
+    @extend_schema(
+        operation_id="failures_resolve",
+        summary="Resolve a failure",
+        tags=["failures"],
+        request=ResolveSerializer,
+        responses=_ANSWERS,
+    )
     def post(self, request: Request, pk: int) -> Response:
         return _take(request, pk, ResolveSerializer, services.resolve)
 
@@ -125,7 +151,13 @@ class ResolveView(StepView):
 class MuteView(StepView):
     """Silence it for a while."""
 
-    @extend_schema(operation_id="failures_mute", request=MuteSerializer, responses=_ANSWERS)
+    @extend_schema(
+        operation_id="failures_mute",
+        summary="Mute a failure",
+        tags=["failures"],
+        request=MuteSerializer,
+        responses=_ANSWERS,
+    )
     def post(self, request: Request, pk: int) -> Response:
         return _take(request, pk, MuteSerializer, services.mute)
 
@@ -133,7 +165,13 @@ class MuteView(StepView):
 class ReopenView(StepView):
     """It is not mended, or nobody looks after it any more."""
 
-    @extend_schema(operation_id="failures_reopen", request=StepSerializer, responses=_ANSWERS)
+    @extend_schema(
+        operation_id="failures_reopen",
+        summary="Reopen a failure",
+        tags=["failures"],
+        request=StepSerializer,
+        responses=_ANSWERS,
+    )
     def post(self, request: Request, pk: int) -> Response:
         return _take(request, pk, StepSerializer, services.reopen)
 

@@ -25,23 +25,23 @@ from portal.inbox.tables import (
     replays_table,
     results_table,
 )
+from portal.listing import ReadOnlyAdmin
 from portal.templatetags.pieces import state as state_mark
 
 # One request answers within a minute: more than these are done in turns.
 MOST_AT_ONCE = 1000
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """What came from outside is evidence: nobody edits it, superusers included."""
+class EvidenceAdmin(ReadOnlyAdmin):
+    """What came from outside is evidence: nobody edits it."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+    @admin.display(description="Door", ordering="door")
+    def door_name(self, row: Delivery | Quarantine) -> str:
+        return wording.door(row.door)
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    @admin.display(description="Size", ordering="size_bytes")
+    def size(self, row: Delivery | Quarantine) -> str:
+        return figure(row.size_bytes, "bytes")
 
     def found(self, request: HttpRequest, object_id: str) -> Any:
         found = self.get_object(request, unquote(object_id))
@@ -63,8 +63,20 @@ class DoorFilter(admin.SimpleListFilter):
         return queryset.filter(door=self.value()) if self.value() else queryset
 
 
+class ReasonFilter(admin.SimpleListFilter):
+    title = "reason"
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        slugs = Quarantine.objects.order_by("reason").values_list("reason", flat=True).distinct()
+        return wording.reasons(slugs[:200])
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(reason=self.value()) if self.value() else queryset
+
+
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnlyAdmin):
+class DeliveryAdmin(EvidenceAdmin):
     list_display = [
         "number",
         "door_name",
@@ -93,14 +105,6 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @admin.display(description="Delivery", ordering="id")
     def number(self, delivery: Delivery) -> str:
         return f"#{delivery.pk}"
-
-    @admin.display(description="Door", ordering="door")
-    def door_name(self, delivery: Delivery) -> str:
-        return wording.door(delivery.door)
-
-    @admin.display(description="Size", ordering="size_bytes")
-    def size(self, delivery: Delivery) -> str:
-        return figure(delivery.size_bytes, "bytes")
 
     @admin.display(description="State", ordering="state")
     def state_mark(self, delivery: Delivery) -> SafeString:
@@ -136,10 +140,11 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Quarantine)
-class QuarantineAdmin(ReadOnlyAdmin):
+class QuarantineAdmin(EvidenceAdmin):
     list_display = [
         "reason_label",
         "door_name",
+        "sender",
         "state_mark",
         "count",
         "size",
@@ -147,7 +152,7 @@ class QuarantineAdmin(ReadOnlyAdmin):
         "last_seen_at",
         "number",
     ]
-    list_filter = ["state", DoorFilter, "reason"]
+    list_filter = ["state", DoorFilter, ReasonFilter]
     search_fields = ["=id", "detail", "reason"]
     search_help_text = "Number, or words of the reason"
     ordering = ["-last_seen_at"]
@@ -157,7 +162,12 @@ class QuarantineAdmin(ReadOnlyAdmin):
     empty_text = "What the portal cannot understand is kept here, until somebody decides about it."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Quarantine]:
-        return super().get_queryset(request).defer("raw_zstd")
+        return (
+            super()
+            .get_queryset(request)
+            .defer("raw_zstd", "delivery__body")
+            .select_related("delivery__key")
+        )
 
     def get_urls(self) -> list[Any]:
         return [
@@ -170,17 +180,13 @@ class QuarantineAdmin(ReadOnlyAdmin):
     def reason_label(self, item: Quarantine) -> str:
         return wording.reason(item.reason).label
 
+    @admin.display(description="Key")
+    def sender(self, item: Quarantine) -> str:
+        return item.delivery.key.name if item.delivery and item.delivery.key else ""
+
     @admin.display(description="Item", ordering="id")
     def number(self, item: Quarantine) -> str:
         return f"#{item.pk}"
-
-    @admin.display(description="Door", ordering="door")
-    def door_name(self, item: Quarantine) -> str:
-        return wording.door(item.door)
-
-    @admin.display(description="Size", ordering="size_bytes")
-    def size(self, item: Quarantine) -> str:
-        return figure(item.size_bytes, "bytes")
 
     @admin.display(description="State", ordering="state")
     def state_mark(self, item: Quarantine) -> SafeString:

@@ -19,7 +19,7 @@ class InboxConfig(AppConfig):
         for item in [
             navigation.NavItem("Deliveries", deliveries, view, order=10),
             navigation.NavItem(
-                "Quarantine", held, "inbox.view_quarantine", lambda _: checks.held_count(), 20
+                "Quarantine", held, "inbox.view_quarantine", checks.waiting_for, order=20
             ),
             navigation.NavItem("Doors", "admin:doors", view, order=30),
         ]:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Max
+from django.http import HttpRequest
 from django.utils import timezone
 
 from portal.figures import duration
@@ -54,6 +55,15 @@ def figures() -> Iterator[Figure]:
             "When the last delivery came in.",
             [({}, newest.timestamp())],
         )
+
+
+def waiting_for(request: HttpRequest) -> int:
+    """The badge of the navigation: held items, for those who can decide about them."""
+    person = request.user
+    decides = person.has_perm("inbox.replay_quarantine") or person.has_perm(
+        "inbox.discard_quarantine"
+    )
+    return held_count() if decides else 0
 
 
 def held_count() -> int:

@@ -8,9 +8,12 @@ send is decided by the key (portal.access), not by these headers.
 
 import re
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
+
+from portal.inbox.paths import keyed_paths
 
 DOOR_PATH = re.compile(r"/(ingest/|(prod/)?meetingevents/?$)")
 # Clients ask for `authorization`; some applications add headers of their own to their logger.
@@ -53,11 +56,13 @@ def _allow(response: HttpResponseBase) -> HttpResponseBase:
 
 _MESSAGES = {
     400: "The request could not be read. Send an ordinary HTTP POST.",
-    404: "There is no such door. Check the path against /api/docs/.",
+    404: "There is no such door.",
     500: "Something went wrong here, and nothing was stored. Send it again later.",
 }
 
 
 def _as_json(status: int) -> JsonResponse:
     message = _MESSAGES.get(status, "The request was refused.")
+    if status == HTTPStatus.NOT_FOUND:
+        message += f" Send to one of {', '.join(keyed_paths())}, with an ingest key for KEY."
     return JsonResponse({"error": {"code": f"http-{status}", "message": message}}, status=status)

@@ -1,12 +1,12 @@
 """The common part of every door: who, how large, what shape; keep it; only then answer."""
 
 import logging
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from rest_framework import status
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, MethodNotAllowed
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
+POST_ONLY = (
+    "This address takes POST only. Send the events as the body of a POST; the page Doors has a "
+    "ready line."
+)
 
 
 class BodyTooLargeError(APIException):
@@ -35,7 +39,7 @@ class BodyTooLargeError(APIException):
 class LengthRequiredError(APIException):
     status_code = status.HTTP_411_LENGTH_REQUIRED
     default_code = "length-required"
-    default_detail = "Send the body with a Content-Length or in chunks."
+    default_detail = "The body is empty. Send the events in it, with a Content-Length or in chunks."
 
 
 class BodyCutError(APIException):
@@ -71,6 +75,12 @@ class Door(APIView):
     permission_classes = [IngestAllowed]
     parser_classes = []  # the body is read here, whatever its type says
     renderer_classes = [JSONRenderer]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Someone who opens a door in a browser learns how it is used, with a key or without."""
+        if request.method != "POST":
+            raise MethodNotAllowed(str(request.method), detail=POST_ONLY)
+        super().initial(request, *args, **kwargs)
 
     def post(self, request: Request, **_: str) -> Response:
         body = self.redact(read_body(request))

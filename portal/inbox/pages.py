@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -10,14 +9,13 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count, Max, Sum
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from portal.access.models import ApiKey, KeyKind
 from portal.admin import render_page
 from portal.inbox import wording
-from portal.inbox.doors import Door
 from portal.inbox.models import Delivery
+from portal.inbox.paths import door_paths
 from portal.pieces import Column, Row, Table
 from portal.schema import DOORS, EXAMPLE_MS
 
@@ -48,7 +46,7 @@ def doors_page(request: HttpRequest) -> HttpResponse:
 
 def cards(base: str) -> list[DoorCard]:
     paths: dict[str, list[str]] = {}
-    for door, path in _door_paths(get_resolver().url_patterns):
+    for door, path in door_paths():
         paths.setdefault(door, []).append(path)
     return [_card(door, found, base) for door, found in paths.items()]
 
@@ -72,17 +70,6 @@ def _card(door: str, paths: list[str], base: str) -> DoorCard:
         urls=urls,
         curl=f"curl -X POST {urls[0]} -H 'Content-Type: application/json' -d {shlex.quote(body)}",
     )
-
-
-def _door_paths(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for pattern in patterns:
-        path = prefix + str(pattern.pattern)
-        if isinstance(pattern, URLResolver):
-            yield from _door_paths(pattern.url_patterns, path)
-        elif isinstance(pattern, URLPattern):
-            view = getattr(pattern.callback, "view_class", None)
-            if isinstance(view, type) and issubclass(view, Door):
-                yield view.name, path
 
 
 def keys_table() -> Table:

@@ -1,5 +1,6 @@
 """Why something is held, in plain words, and what to do about it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from portal.inbox.models import Delivery, Quarantine
@@ -9,6 +10,11 @@ from portal.inbox.models import Delivery, Quarantine
 class Words:
     label: str
     advice: str = ""
+
+    @property
+    def client_must_change(self) -> bool:
+        """Replaying the same bytes cannot help."""
+        return self.advice == _SENDER
 
 
 _SENDER = "Whoever sends this must change the client. Discard the item once they know."
@@ -89,6 +95,11 @@ _DELIVERY_STATES = {
 
 def reason(slug: str) -> Words:
     return _REASONS.get(slug) or Words(slug.replace("-", " ").capitalize())
+
+
+def reasons(slugs: Iterable[str]) -> list[tuple[str, str]]:
+    """Choices of a filter, by their words."""
+    return sorted(((slug, reason(slug).label) for slug in slugs), key=lambda one: one[1])
 
 
 def door(name: str) -> str:

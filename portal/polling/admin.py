@@ -11,26 +11,11 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django_q.models import Failure, OrmQ, Schedule, Success
 
+from portal.listing import ReadOnlyAdmin
 from portal.polling.models import Heartbeat
 
 
-class _Shown(admin.ModelAdmin):
-    """Nothing can be added or changed, and superusers alone may delete."""
-
-    show_full_result_count = False
-    list_per_page = 50
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
-class _ShownToSuperusers(_Shown):
+class _ShownToSuperusers(ReadOnlyAdmin):
     """Rows whose arguments or results may hold what not everybody should read."""
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -40,7 +25,7 @@ class _ShownToSuperusers(_Shown):
         return self.has_view_permission(request)
 
 
-class ScheduleAdmin(_Shown):
+class ScheduleAdmin(ReadOnlyAdmin):
     list_display = ["name", "func", "schedule_type", "next_run"]
     fields = ["name", "func", "schedule_type", "minutes", "next_run"]
 
@@ -53,6 +38,8 @@ class TaskAdmin(_ShownToSuperusers):
 
 
 class FailureAdmin(TaskAdmin):
+    """The only rows that may be deleted, by superusers: a task that is run again goes away."""
+
     actions = ["resubmit", "delete_selected"]
     list_display = [*TaskAdmin.list_display, "reason"]
     fields = [*TaskAdmin.fields, "result"]
@@ -76,15 +63,15 @@ class QueueAdmin(_ShownToSuperusers):
 
 
 @admin.register(Heartbeat)
-class HeartbeatAdmin(_Shown):
+class HeartbeatAdmin(ReadOnlyAdmin):
     list_display = ["name", "at", "host", "pid", "version"]
 
 
-for _model, _shown in (
+for _model, _admin in (
     (Schedule, ScheduleAdmin),
     (Success, TaskAdmin),
     (Failure, FailureAdmin),
     (OrmQ, QueueAdmin),
 ):
     admin.site.unregister(_model)
-    admin.site.register(_model, _shown)
+    admin.site.register(_model, _admin)

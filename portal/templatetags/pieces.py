@@ -79,7 +79,7 @@ def severity(level: str) -> SafeString:
 
 @register.simple_tag
 def identifier(value: Any) -> SafeString | str:
-    """An id in monospace, shortened in the middle, with a copy button (shown by copy.js)."""
+    """An id in monospace, shortened in the middle, with a copy button (made by frame.js)."""
     text = "" if value is None else str(value)
     if not text:
         return figures.NOTHING
@@ -198,7 +198,7 @@ def table(table: Table) -> dict[str, Any]:
 
 def _cells(columns: Sequence[Column], row: Row) -> list[dict[str, Any]]:
     return [
-        {"label": column.label, "kind": column.kind, "content": _content(column, value)}
+        {"column": column, "label": column.label, "content": _content(column, value)}
         for column, value in zip(columns, row.cells, strict=True)
     ]
 

@@ -100,3 +100,14 @@ def test_not_even_superusers_change_the_trail() -> None:
     assert client.post(f"{LIST}{event.pk}/change/", {"action": "x"}).status_code == 403
     assert client.post(f"{LIST}{event.pk}/delete/", {"post": "yes"}).status_code == 403
     AuditEvent.objects.get(pk=event.pk, action="key.create")
+
+
+def test_the_trail_tells_the_command_line_from_a_request_of_nobody() -> None:
+    audit.record("user.create", target_label="made at the machine")
+    request = make_request(REMOTE_ADDR="203.0.113.9")
+    request.user = AnonymousUser()
+    audit.record("sign_in.failed", request=request, target_label="eve")
+
+    page = signed_in(make_user(is_superuser=True)).get(LIST).content.decode()
+
+    assert page.count("command line") == 1

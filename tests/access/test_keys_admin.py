@@ -126,3 +126,45 @@ def test_revoked_keys_stay_in_the_list_and_cannot_be_changed(desk: Client) -> No
     assert desk.post(f"{LIST}{key.pk}/change/", {"name": "x"}).status_code == 403
     root = signed_in(make_user(is_superuser=True))
     assert root.post(f"{LIST}{key.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_a_key_is_revoked_from_its_own_page_after_asking(desk: Client) -> None:
+    key, _ = make_key(name="Old app")
+    page = f"{LIST}{key.pk}/change/"
+
+    link = f'href="{LIST}{key.pk}/revoke/"'
+    before = desk.get(page).content.decode()
+    asked = desk.get(f"{LIST}{key.pk}/revoke/").content.decode()
+    assert ApiKey.objects.usable().count() == 1
+    desk.post(f"{LIST}{key.pk}/revoke/", {"confirmed": "yes"})
+    after = desk.get(page).content.decode()
+
+    assert link in before
+    assert "Revoke 1 key" in asked
+    assert ApiKey.objects.usable().count() == 0
+    assert link not in after
+
+
+def test_who_may_not_manage_keys_cannot_revoke_one() -> None:
+    key, _ = make_key()
+
+    answer = signed_in(make_user("Viewer")).post(f"{LIST}{key.pk}/revoke/", {"confirmed": "yes"})
+
+    assert answer.status_code == 403
+    assert ApiKey.objects.usable().count() == 1
+
+
+def test_requests_refused_because_of_their_origin_are_counted_on_the_key(desk: Client) -> None:
+    key, text = make_key(origins=["https://app.example"])
+    url = f"/ingest/{text}/meetingevents"
+
+    for _ in range(3):
+        desk.post(
+            url, [], content_type="application/json", headers={"Origin": "https://evil.example"}
+        )
+
+    key.refresh_from_db()
+    page = desk.get(f"{LIST}{key.pk}/change/").content.decode()
+    assert 1 <= key.refused_origin_count <= 3
+    assert key.last_refused_origin == "https://evil.example"
+    assert "refused, last from https://evil.example just now" in page

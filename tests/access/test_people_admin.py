@@ -6,7 +6,6 @@ from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from pytest_django import Settings
 
 from portal.access import people, second_factor
 from portal.access.models import AuditEvent, User
@@ -18,11 +17,6 @@ pytestmark = pytest.mark.django_db
 
 LIST = "/admin/access/user/"
 PASSWORD_SHOWN = re.compile(r'Password</dt><dd><span class="identifier" data-copy="([^"]+)"')
-
-
-@pytest.fixture(autouse=True)
-def _cheap_passwords(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from tests.access.factories import (
     PASSWORD,
     code_of,
     make_authenticator,
-    make_request,
     make_user,
     signed_in,
 )
@@ -23,11 +22,6 @@ pytestmark = pytest.mark.django_db
 
 PAGE = "/admin/second-factor/"
 LOGIN = "/admin/login/"
-
-
-@pytest.fixture(autouse=True)
-def _cheap_passwords(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def sign_in(client: Client, person: User, code: str = "") -> bool:
@@ -235,12 +229,11 @@ def test_somebody_locked_out_is_let_in_again_on_the_command_line() -> None:
 
 
 def test_satisfied_tells_what_the_middleware_asks(settings: Settings) -> None:
-    request = make_request()
-    request.user = make_user()
-    assert second_factor.satisfied(request)
+    person = make_user()
+    assert second_factor.satisfied_by(person)
 
     settings.REQUIRE_SECOND_FACTOR = True
-    assert not second_factor.satisfied(request)
+    assert not second_factor.satisfied_by(person)
 
 
 def test_the_picture_holds_the_address_that_apps_understand() -> None:
@@ -251,3 +244,14 @@ def test_the_picture_holds_the_address_that_apps_understand() -> None:
     assert device.config_url.startswith("otpauth://totp/Greenroom%3Aada?")
     assert qr.size > 30
     assert re.fullmatch(r"(M\d+ \d+h1v1h-1z)+", qr.path)
+
+
+def test_a_wrong_password_while_setting_up_is_no_failed_sign_in() -> None:
+    person = make_user(password=PASSWORD)
+    client = signed_in(person)
+    client.get(PAGE)
+
+    client.post(PAGE, {"password": "wrong", "code": "000000"})
+
+    actions = list(AuditEvent.objects.values_list("action", flat=True))
+    assert actions == ["second_factor.refused"]

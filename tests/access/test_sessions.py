@@ -13,11 +13,6 @@ pytestmark = pytest.mark.django_db
 PAGE = "/admin/second-factor/"
 
 
-@pytest.fixture(autouse=True)
-def _cheap_passwords(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 def rest(client: Client, seconds: int) -> None:
     """As if the last request had been so long ago."""
     session = client.session

@@ -17,11 +17,6 @@ LOGIN = "/admin/login/"
 WRONG = "wrong"
 
 
-@pytest.fixture(autouse=True)
-def _cheap_passwords(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 def attempt(client: Client, name: str, password: str = WRONG, address: str = "") -> str:
     """Try to sign in: "" if it worked, else the page."""
     extra: Any = {"REMOTE_ADDR": address} if address else {}

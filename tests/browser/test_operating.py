@@ -38,10 +38,6 @@ def send(live: Live, one: Visit) -> float:
     return time.monotonic()
 
 
-def main_text(page: Page) -> str:
-    return page.locator("main").inner_text()
-
-
 def test_signing_in_leads_to_the_overview(live: Live, open_page: OpenPage) -> None:
     page = open_page(signed_in=False)
     page.goto("/")
@@ -69,6 +65,31 @@ def test_an_event_is_on_the_dashboard_within_a_second_of_its_answer(
     taken.sort()
     print(f"answer to dashboard: median {taken[6]:.2f} s, p95 {taken[11]:.2f} s")  # noqa: T201
     assert taken[6] < 1.5  # 1 s is the bar on a quiet machine; tests share theirs
+
+
+def test_an_open_dashboard_shows_a_new_event_by_itself(live: Live, open_page: OpenPage) -> None:
+    page = open_page()
+    page.goto("/admin/meetings/")
+    page.evaluate("window.isStillThere = true")
+    before = attempts(page)
+
+    send(live, fresh_visit(200, Fate.WELL))
+
+    grown = re.compile(rf"of\s+{before + 1:,}\s+attempts")
+    expect(page.locator("#dashboard")).to_contain_text(grown, timeout=25_000)
+    assert page.evaluate("window.isStillThere")  # the page was not loaded anew
+
+
+@pytest.mark.parametrize(
+    "where", ["/admin/", "/admin/meetings/events/", "/admin/inbox/quarantine/"]
+)
+def test_the_slash_leads_to_the_one_search_box(open_page: OpenPage, where: str) -> None:
+    page = open_page()
+    page.goto(where)
+
+    page.keyboard.press("/")
+
+    expect(page.locator("#search-box")).to_be_focused()
 
 
 def attempts(page: Page) -> int:

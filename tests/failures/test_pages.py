@@ -366,3 +366,140 @@ def test_the_page_of_a_failure_takes_few_statements(
 
     with django_assert_max_num_queries(18):
         client.get(url)
+
+
+def test_a_resolved_failure_that_goes_on_in_older_versions_says_so_everywhere(
+    client: Client, triager: User
+) -> None:
+    failure = make_failure(version="3.9", happened_at=recent(), fingerprint=("a",))
+    services.resolve(failure, Actor("ann"), in_version="3.20")
+    later = timezone.now() + timedelta(seconds=1)
+    for _ in range(2):
+        services.report([make_sighting(version="3.9", happened_at=later, fingerprint=("a",))])
+
+    page = client.get(f"/admin/failures/{failure.pk}/").content.decode()
+    rows = client.get(f"{LIST}?state=resolved").content.decode()
+    overview = client.get("/admin/").content.decode()
+
+    assert "opens again if it happens in version 3.20 or later" in page
+    assert "It still happens in older versions:</b> 2 times since" in page
+    assert "Still happens in older versions: 2 times since" in rows
+    assert "Still happening in older versions:" in overview
+    assert "1 resolved failure</a>, 2 times since" in overview
+
+
+def test_resolving_offers_the_versions_seen_and_says_what_opens_it_again(
+    client: Client, triager: User
+) -> None:
+    failure = make_failure(
+        sightings=[make_sighting(version=version) for version in ("3.9", "3.20", "3.9")]
+    )
+
+    page = client.get(f"/admin/failures/{failure.pk}/")
+    after = step(client, failure, "resolve", in_version="3.21")
+
+    assert page.context["versions"] == ["3.20", "3.9"]
+    assert "opens again if it happens in version 3.21 or later" in after
+    assert "Still happening in older versions" not in client.get("/admin/").content.decode()
+
+
+def test_what_hits_most_people_in_the_range_comes_first(client: Client, triager: User) -> None:
+    often = make_failure(
+        sightings=[
+            make_sighting(title="often", fingerprint=("often",), happened_at=recent(30))
+            for _ in range(5)
+        ]
+    )
+    once = make_failure(happened_at=recent(1), person="")
+    long_ago = make_failure(
+        sightings=[
+            make_sighting(title="long ago", fingerprint=("long",), person=str(number))
+            for number in range(9)
+        ]
+    )
+    many = make_failure(
+        sightings=[
+            make_sighting(
+                title="many", fingerprint=("many",), person=str(number), happened_at=recent(60)
+            )
+            for number in range(2)
+        ]
+    )
+
+    expected = [many.title, often.title, once.title, long_ago.title]
+
+    assert shown(client) == expected
+    overview = client.get("/admin/").content.decode()
+    places = [overview.index(f">{title}</a>") for title in expected]
+    assert places == sorted(places)
+
+
+def test_new_is_what_nobody_has_touched_for_a_day_at_most(client: Client, triager: User) -> None:
+    new, acknowledged = make_failure(happened_at=recent()), make_failure(happened_at=recent())
+    make_failure(happened_at=recent(60 * 25))
+    services.acknowledge(acknowledged, Actor("ann"))
+
+    page = client.get(f"{LIST}?state=all&range=30d").content.decode()
+
+    assert page.count(">New</span>") == 1
+    assert ">New</span>" in client.get(f"/admin/failures/{new.pk}/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("browsers", "sentence"),
+    [
+        (["Chrome 143"] * 12, "All of them on <bdi>Chrome 143</bdi>"),
+        (["Chrome 143"] * 39 + ["Safari 26"], "97 % on <bdi>Chrome 143</bdi>"),
+        (["Chrome 143"] * 9, ""),
+        (["Chrome 143"] * 17 + ["Safari 26"] * 3, ""),
+    ],
+)
+def test_what_nearly_all_have_in_common_is_said_in_a_sentence(
+    client: Client, triager: User, browsers: list[str], sentence: str
+) -> None:
+    failure = make_failure(
+        sightings=[
+            make_sighting(happened_at=recent(), tags={"Browser": browser, "Meeting": "m"})
+            for browser in browsers
+        ]
+    )
+
+    page = client.get(f"/admin/failures/{failure.pk}/").content.decode()
+
+    assert ("failure-common" in page) == bool(sentence)
+    assert sentence in page
+
+
+def test_an_occurrence_leads_to_its_person_and_its_meeting(client: Client, triager: User) -> None:
+    person = "0a8cd2c1-0000-4b7a-9d2e-6b2f8f6f1234"
+    failure = make_failure(
+        happened_at=recent(), person=person, url="/admin/attendees/1/", tags={"Meeting": "a b"}
+    )
+
+    page = client.get(f"/admin/failures/{failure.pk}/").content.decode()
+
+    assert page.count('href="/admin/attendees/1/"') == 2
+    assert "0a8cd2c1-0…6f1234" in page
+    assert 'href="/admin/search/?q=a%20b"' in page
+
+
+def test_the_totals_lead_to_all_occurrences(client: Client, triager: User) -> None:
+    failure = make_failure(sightings=[make_sighting(happened_at=recent(ago)) for ago in (1, 3000)])
+
+    page = client.get(f"/admin/failures/{failure.pk}/")
+    everything = client.get(f"/admin/failures/{failure.pk}/{page.context['all_time_url']}")
+
+    assert page.context["rows_url"] == "#occurrences"
+    assert everything.context["number"] == failure.occurrences == 2
+
+
+def test_only_who_may_triage_gets_a_badge(client: Client) -> None:
+    viewer = make_operator()
+    viewer.user_permissions.set(Permission.objects.filter(codename="view_failure"))
+    client.force_login(viewer)
+    make_failure()
+
+    groups = client.get(LIST).context["navigation"]
+
+    [entry] = [entry for group in groups for entry in group.entries if entry.label == "Failures"]
+    assert entry.badge == ""

@@ -238,3 +238,25 @@ def test_other_pages_do_not_get_the_headers(db: None) -> None:
     response = Client().get("/admin/login/", headers={"Origin": ORIGIN})
 
     assert "Access-Control-Allow-Origin" not in response
+
+
+@pytest.mark.parametrize("path", ["/ingest/whatever/client-events", "/ingest/KEY/meetingevents"])
+def test_opening_a_door_in_a_browser_says_how_it_is_used(db: None, path: str) -> None:
+    response = Client().get(path)
+
+    assert response.status_code == 405
+    assert response.json()["error"]["message"].startswith("This address takes POST only. Send")
+
+
+def test_an_unknown_path_is_answered_with_the_known_doors(ingest_key: str) -> None:
+    message = post(ingest_key, "events", b"{}").json()["error"]["message"]
+
+    assert "/ingest/KEY/meetingevents" in message
+    assert "/ingest/KEY/client-events" in message
+    assert "/api/docs" not in message
+
+
+def test_a_post_without_a_body_is_told_so(ingest_key: str) -> None:
+    response = post(ingest_key, "client-events", b"{}", CONTENT_LENGTH="")
+
+    assert response.json()["error"]["message"].startswith("The body is empty.")

@@ -93,6 +93,7 @@ def test_an_event_counts_once_by_whatever_ways_it_comes() -> None:
     take_in(once)
     take_in([as_beacon(visit) for visit in visits])
     take_in([as_array(visit) for visit in visits])
+    take_in([as_strings(visit) for visit in visits])
     take_in([as_log_lines(visit) for visit in visits])
 
     assert sorted(stored_keys()) == events

@@ -13,7 +13,7 @@ from portal.access.roles import OPERATOR, VIEWER
 from portal.inbox.handlers import RefusedItem
 from portal.inbox.models import Delivery, Quarantine
 from portal.inbox.services import Envelope, quarantine, store
-from tests.inbox.sending import array, drain_everything, event
+from tests.inbox.sending import array, drain_everything, event, post
 
 pytestmark = pytest.mark.django_db
 
@@ -260,3 +260,46 @@ def test_the_doors_page_has_a_line_that_can_be_sent_for_each_door(ingest_key: st
     assert "http://testserver/ingest/KEY/meetingevents" in doors["meetingevents"].curl
     assert b"Test app" in page.content
     assert ingest_key.encode() not in page.content
+
+
+def test_an_item_says_who_sent_it(ingest_key: str) -> None:
+    post(ingest_key, "client-events", b"{", headers={"Origin": "https://shop.example"})
+    drain_everything()
+    item = Quarantine.objects.get()
+    client = signed_in(OPERATOR)
+
+    page = client.get(page_of(item)).content.decode()
+    listed = client.get(HELD_LIST).content.decode()
+
+    assert f"Test app <code>{ingest_key[:12]}…</code>" in page
+    assert "https://shop.example" in page
+    assert "127.0.0.1" in page
+    assert "Test app" in listed
+
+
+def test_replay_stands_back_where_only_the_client_can_help() -> None:
+    by_sender, by_portal = make_held(b"x", reason="not-json"), make_held(b"y", "handling-failed")
+    client = signed_in(OPERATOR)
+
+    pages = [client.get(page_of(item)).content.decode() for item in (by_sender, by_portal)]
+
+    prominent = ['button-primary" name="decision" value="replay"' in page for page in pages]
+    assert prominent == [False, True]
+
+
+def test_a_reason_chosen_as_a_filter_shows_in_words() -> None:
+    make_held(b"x", reason="not-json")
+
+    page = signed_in(OPERATOR).get(HELD_LIST, {"reason": "not-json"})
+
+    assert [chip.value for chip in page.context["cl"].chips] == ["Not JSON"]
+
+
+@pytest.mark.parametrize(("role", "badge"), [(OPERATOR, "1"), (VIEWER, "")])
+def test_only_who_decides_about_held_items_gets_a_badge(role: str, badge: str) -> None:
+    make_held()
+
+    groups = signed_in(role).get("/admin/").context["navigation"]
+
+    found = [one.badge for group in groups for one in group.entries if one.label == "Quarantine"]
+    assert found in ([badge], [])

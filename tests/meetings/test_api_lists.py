@@ -111,6 +111,12 @@ def test_a_bad_parameter_is_named(api: APIClient, query: str, field: str) -> Non
     assert list(response.json()["error"]["fields"]) == [field]
 
 
+def test_an_unknown_range_is_answered_with_the_choices(api: APIClient) -> None:
+    error = api.get("/api/v1/events/?range=3y").json()["error"]
+
+    assert error["fields"] == {"range": ["Choose one of 15m, 1h, 24h, 7d, 30d."]}
+
+
 def test_an_id_may_hold_slashes_and_anything_else(api: APIClient) -> None:
     arrive(make_event(meetingId="daily/42 ü?#%", attendeeId="a/1"))
 

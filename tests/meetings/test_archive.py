@@ -3,7 +3,7 @@
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from meetings import archive
+from meetings import archive, exports
 from meetings.archive import Archived
 from meetings.formats import HistoryEntry
 from meetings.models import ClientEvent
@@ -47,7 +47,6 @@ def test_an_event_whose_body_is_gone_is_missing() -> None:
     Delivery.objects.all().delete()
 
     assert archive.read(all_events()) == {}
-    assert archive.attributes_of(all_events()) == {}
 
 
 def test_an_event_that_points_at_another_item_is_missing() -> None:
@@ -73,10 +72,12 @@ def test_a_page_reads_the_newest_bodies_as_far_as_they_fit(
 def test_an_export_reads_all_bodies(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(4):
         post([told("meetingStartRequested", minutes_ago(10 - number), attendee=f"a-{number}")])
-    monkeypatch.setattr(archive, "MOST_BODIES", 2)
-    monkeypatch.setattr(archive, "_SLICE", 3)
+    monkeypatch.setattr(exports, "_BODIES_AT_A_TIME", 3)
+    monkeypatch.setattr(archive, "MOST_BODIES", 3)
 
-    assert len(archive.attributes_of(all_events())) == 4
+    records = list(exports.records_with_attributes(all_events()))
+
+    assert [record["attributes"] is not None for record in records] == [True] * 4
 
 
 def test_histories_are_merged_with_each_entry_once_in_order() -> None:

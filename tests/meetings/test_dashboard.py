@@ -119,6 +119,35 @@ def test_the_period_before_has_its_own_totals() -> None:
     assert board.now.dropped.times == 0
 
 
+@pytest.mark.parametrize(
+    ("hours_ago", "attempts", "is_compared"),
+    [(47, 20, True), (47, 19, False), (30, 20, False)],
+    ids=["a whole day", "too few attempts", "a day that began late"],
+)
+def test_the_period_before_is_compared_with_only_if_it_says_enough(
+    hours_ago: int, attempts: int, is_compared: bool
+) -> None:
+    long_ago = timezone.now() - timedelta(hours=hours_ago)
+    items = [one for n in range(attempts) for one in shut_out(long_ago, attendee=f"a-{n}")]
+    post(items, received_at=long_ago + timedelta(minutes=5))
+    post(stayed(minutes_ago(60), attendee="b-1"))
+
+    board = dashboard.read(last_day(), EVERYONE)
+
+    assert (board.compared is not None) is is_compared
+    assert {one.before is not None for one in tiles(board)[:3]} == {is_compared}
+
+
+def test_a_far_smaller_period_before_is_not_compared_with() -> None:
+    long_ago = timezone.now() - timedelta(hours=47)
+    before = [one for n in range(20) for one in shut_out(long_ago, attendee=f"a-{n}")]
+    now = [one for n in range(101) for one in shut_out(minutes_ago(60), attendee=f"b-{n}")]
+    post(before, received_at=long_ago + timedelta(minutes=5))
+    post(now)
+
+    assert dashboard.read(last_day(), EVERYONE).compared is None
+
+
 def test_a_period_without_events_is_unknown_and_not_zero() -> None:
     found = tile("Dropped out")
 
@@ -154,7 +183,7 @@ def test_a_drain_that_lags_is_told_on_each_tile() -> None:
 
 @pytest.mark.parametrize(
     ("name", "step"),
-    [("15m", 300), ("1h", 300), ("24h", 300), ("7d", 3600), ("30d", 3 * 3600)],
+    [("15m", 300), ("1h", 300), ("24h", 900), ("7d", 7200), ("30d", 12 * 3600)],
 )
 def test_buckets_of_durations_grow_with_the_range_and_never_fall_below_300_s(
     name: str, step: int
@@ -163,6 +192,27 @@ def test_buckets_of_durations_grow_with_the_range_and_never_fall_below_300_s(
 
     assert found.step == timedelta(seconds=step)
     assert len(found.moments) <= queries.MOST_POINTS + 1
+
+
+def test_buckets_of_up_to_eight_hours_are_those_of_the_original() -> None:
+    end = timezone.now()
+    period = TimeRange.between((end - timedelta(hours=8)).isoformat(), end.isoformat())
+
+    assert queries.start_durations(period, EVERYONE).step == timedelta(seconds=300)
+
+
+def test_the_key_of_durations_is_of_the_whole_period(api: APIClient) -> None:
+    for number, milliseconds in enumerate([1000, 2000, 9000]):
+        post(joined(minutes_ago(60 * number + 5), attendee=f"a-{number}", start_ms=milliseconds))
+
+    [found] = dashboard.read(last_day(), EVERYONE).start_durations.by_sdk
+    page = unescape(api.get("/admin/meetings/").content.decode()).replace("\u00a0", " ")
+
+    assert found.whole_p50_ms == 2000
+    assert found.whole_p95_ms == pytest.approx(8300)
+    assert "JavaScript <b>2 s</b>" in page
+    assert "JavaScript <b>8.3 s</b>" in page
+    assert "per 15 min" in page
 
 
 def test_durations_stand_apart_for_each_sdk() -> None:
@@ -259,6 +309,39 @@ def test_each_slice_and_bar_leads_to_its_attempts(api: APIClient) -> None:
         assert rows_behind(api, unescape(url)) == int(count), label
 
 
+def test_device_failures_stand_by_browser_with_the_people_they_hit(api: APIClient) -> None:
+    for attendee in ("a-1", "a-1", "a-2"):
+        post([told("audioInputFailed", minutes_ago(9), attendee=attendee)])
+        post([told("videoInputFailed", minutes_ago(8), attendee=attendee)])
+    post([told("videoInputFailed", minutes_ago(9), attendee="a-3", client=FIREFOX)])
+    post([told("videoInputFailed", minutes_ago(9), attendee="a-4", client=IPHONE)])
+
+    found = dashboard.read(last_day(), EVERYONE).device_trouble
+    page = api.get("/admin/meetings/").content.decode()
+
+    assert [(one.browser, one.major, one.people) for one in found] == [
+        ("Chrome", "131", 2),
+        ("Firefox", "133", 1),
+    ]
+    part = page[page.index("failures by browser</figcaption>") :]
+    [url] = re.findall(r'<a class="bar" href="([^"]+Firefox[^"]+)"', part)
+    assert rows_behind(api, unescape(url)) == 1
+
+
+def test_a_bar_shows_the_share_that_failed_and_a_sign_where_it_stands_out(api: APIClient) -> None:
+    for number in range(20):
+        post(stayed(minutes_ago(60), attendee=f"a-{number}"))
+    for number in range(3):
+        post(shut_out(minutes_ago(60), attendee=f"b-{number}", client=FIREFOX))
+    post(shut_out(minutes_ago(60), attendee="c"))
+
+    page = api.get("/admin/meetings/").content.decode()
+
+    assert "▲ 3 of 3 could not join" in page
+    assert "▲ 1 of 21 could not join" not in page
+    assert "1 of 21 could not join" in page
+
+
 def test_live_meetings_are_those_with_somebody_heard_of_within_a_day(api: APIClient) -> None:
     post(joined(minutes_ago(10), meeting="now", attendee="a-1"))
     post(stayed(minutes_ago(60), meeting="over", attendee="a-2"))
@@ -279,7 +362,7 @@ def test_the_dashboard_takes_a_fixed_number_of_queries(
         post(stayed(minutes_ago(60), meeting=f"m-{number}", attendee=f"a-{number}"))
         post(shut_out(minutes_ago(60), meeting=f"m-{number}", attendee=f"b-{number}"))
 
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         dashboard.read(last_day(), EVERYONE)
 
 
@@ -290,7 +373,7 @@ def test_the_page_takes_few_queries_whatever_there_is(
         post(shut_out(minutes_ago(60), meeting=f"m-{number}", attendee=f"b-{number}"))
     api.get("/admin/meetings/")
 
-    with django_assert_max_num_queries(28):
+    with django_assert_max_num_queries(29):
         response = api.get("/admin/meetings/")
 
     assert response.status_code == 200
@@ -344,5 +427,14 @@ def test_the_overview_shows_the_first_figures_and_meetings_in_trouble(
 
     assert "Join success" in page
     assert "standup" in page
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(9):
         dashboard.overview(last_day())
+
+
+def test_after_a_single_first_event_the_overview_says_what_was_heard_of(api: APIClient) -> None:
+    post([told("meetingStartRequested", minutes_ago(1))])
+
+    page = api.get("/admin/").content.decode()
+
+    assert ">1 meeting</a>" in page
+    assert ">1 attendee</a>" in page

@@ -190,3 +190,12 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
         yield value, key
         if isinstance(child, dict | list):
             yield from places(child)
+
+
+def test_text_that_would_turn_the_direction_of_its_surroundings_cannot() -> None:
+    body = make_array(make_item(externalUserId="\u202egnp.ada\u202c", own="a\u2066b\nc"))
+
+    (event,) = event_array.read(body).events
+
+    assert event.attributes["externalUserId"] == "\ufffdgnp.ada\ufffd"
+    assert event.attributes["own"] == "a\ufffdb\nc"

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
-from meetings import panels
+from meetings import panels, verdicts
 from meetings.models import Attendee, ClientEvent, Meeting
 from meetings.pages.converters import MeetingIdConverter
 from portal.access.models import User
@@ -105,7 +105,7 @@ def test_meetings_in_progress_stand_on_top(api: APIClient) -> None:
 
     assert page.count("live-one") == page.count("over-one")
     assert page.index("live-one") < page.index("over-one")
-    assert "1 of 1 meetings" in page
+    assert "1 of 1 meeting" in page
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -200,6 +200,37 @@ def test_a_meeting_says_first_how_many_of_how_many_and_why(api: APIClient) -> No
 
     assert "1 of 3 people could not join: the meeting was full" in page
     assert "1 of 3 people dropped out: the audio connection broke" in page
+
+
+def test_a_meeting_that_nobody_is_in_yet_is_beginning_for_five_minutes(api: APIClient) -> None:
+    post([told("meetingStartRequested", minutes_ago(1), meeting="new")])
+    post([told("meetingStartRequested", minutes_ago(6), meeting="old", attendee="a-2")])
+
+    rows = get(api, reverse("admin:meetings")).split("<tr")
+
+    [new] = [row for row in rows if "/new/" in row]
+    [old] = [row for row in rows if "/old/" in row]
+    assert "Joining" in new
+    assert "Nobody joined" in old
+
+
+def test_somebody_shut_out_is_as_bad_in_a_large_meeting_as_in_a_small_one() -> None:
+    small = make_meeting(attendee_count=2, failed_count=1, joined_count=1)
+    large = make_meeting(attendee_count=200, failed_count=1, joined_count=199)
+
+    assert verdicts.health(small) == verdicts.health(large) == ("bad", "1 could not join")
+
+
+def test_numbers_of_a_meeting_lead_to_what_failed(api: APIClient) -> None:
+    post(shut_out(minutes_ago(30), attendee="a-1"))
+    post(thrown_out(minutes_ago(30), attendee="a-2"))
+    post([told("videoInputFailed", minutes_ago(20), attendee="a-2")])
+
+    page = get(api, reverse("admin:meetings"))
+
+    for name in ("meetingStartFailed", "meetingFailed", "videoInputFailed"):
+        [url] = set(re.findall(rf'href="([^"]*/events/[^"]*{name}[^"]*)"', page))
+        assert "1 of 1 event" in get(api, unescape(url))
 
 
 def test_a_meeting_without_trouble_says_so(api: APIClient) -> None:
@@ -421,7 +452,35 @@ def test_a_wrong_clock_is_told_and_how_long_things_took_is_still_right(api: APIC
 
     assert re.search(r"clock is about 3 h( 9 min| 10 min)? ahead", page)
     assert "our clock" in page
+    assert page.count(">corrected<") == 3
     assert "+9 min 58 s" in page or "+9 min 59 s" in page
+
+
+def test_events_of_a_wrong_clock_stand_in_the_clients_order_on_one_clock(api: APIClient) -> None:
+    ahead = timezone.now() + timedelta(hours=3)
+    story = stayed(ahead, minutes=10)
+    post(story[2:])  # the end comes first
+    post(story[:2])
+
+    response = api.get(Attendee.objects.get().get_absolute_url())
+
+    shown = [detail.event for detail in response.context["details"]]
+    assert [event.name.value for event in shown] == [
+        "meetingStartRequested",
+        "meetingStartSucceeded",
+        "meetingEnded",
+    ]
+    assert shown[-1].happened_at - shown[0].happened_at == timedelta(minutes=10)
+    times = response.context["times"]
+    assert (times["joined"], times["left"]) == (shown[1].happened_at, shown[2].happened_at)
+
+
+def test_somebody_still_in_the_meeting_has_been_there_so_far(api: APIClient) -> None:
+    post(joined(minutes_ago(12)))
+
+    page = unescape(get(api, Attendee.objects.get().get_absolute_url())).replace("\u00a0", " ")
+
+    assert re.search(r"<dd>1[12] min( \d+ s)? so far", page)
 
 
 def test_an_attendee_whose_bodies_are_gone_still_has_a_story(api: APIClient) -> None:

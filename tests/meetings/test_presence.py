@@ -41,6 +41,8 @@ def test_who_has_not_left_is_still_there(attendee: Attendee) -> None:
 
     assert endings(found) == ["open"]
     assert found.stays[0].end is None
+    assert found.is_going_on
+    assert found.seconds == pytest.approx(1800, abs=1)
 
 
 def test_who_is_silent_for_a_day_is_gone_unheard(attendee: Attendee) -> None:
@@ -137,4 +139,6 @@ def test_a_client_whose_clock_is_not_believed_stayed_as_long_as_it_says(
 
 
 def test_nothing_is_nothing(attendee: Attendee) -> None:
-    assert happened(attendee) == Presence([], [])
+    found = happened(attendee)
+
+    assert (found.stays, found.gaps, found.seconds) == ([], [], 0)

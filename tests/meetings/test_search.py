@@ -1,6 +1,9 @@
 """One box finds a meeting, an attendee or a person by any id they go by."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
@@ -23,7 +26,7 @@ def known() -> Attendee:
 
 
 def find(text: str, staff: User) -> list[Hit]:
-    return list(search.find(text, staff))
+    return search.find(text, staff)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +100,61 @@ def test_who_may_see_nothing_finds_nothing(known: Attendee) -> None:
     stranger = User.objects.create_user("stranger", is_staff=True)
 
     assert find("ada@example.com", stranger) == []
+
+
+@pytest.mark.parametrize("text", ["Ines Gupta", "gupta", "GUPTA ines", "#Ines G"])
+def test_a_person_is_found_by_any_part_of_their_name(staff: User, text: str) -> None:
+    make_attendee(external_user_id="u-0136#Ines Gupta")
+    make_attendee(external_user_id="u-0137#Ines Moreau")
+
+    found = [hit.label for hit in find(text, staff)]
+
+    assert found == ["u-0136#Ines Gupta"]
+
+
+def test_a_meeting_is_found_by_any_part_of_its_name(staff: User) -> None:
+    make_meeting(external_meeting_id="Support handover 742")
+    make_meeting(external_meeting_id="Support desk 3")
+
+    assert [hit.label for hit in find("support handover", staff)] == ["Support handover 742"]
+
+
+def test_what_begins_so_stands_before_what_has_it_in_the_middle_and_once(staff: User) -> None:
+    make_meeting(external_meeting_id="Old daily", last_event_at=timezone.now())
+    make_meeting(external_meeting_id="daily sync")
+
+    assert [hit.label for hit in find("daily", staff)] == ["daily sync", "Old daily"]
+
+
+def test_a_name_counts_all_meetings_of_the_person_but_is_looked_for_in_the_last_month(
+    staff: User,
+) -> None:
+    long_ago = timezone.now() - timedelta(days=40)
+    make_attendee(external_user_id="u-1#Ines Gupta")
+    make_attendee(external_user_id="u-1#Ines Gupta", last_event_at=long_ago)
+    make_attendee(external_user_id="u-2#Otto Gupta", last_event_at=long_ago)
+
+    [hit] = find("gupta", staff)
+
+    assert hit.label == "u-1#Ines Gupta"
+    assert hit.detail.startswith("in 2 meetings")
+
+
+def test_who_finds_nothing_is_told_where_was_looked(api: APIClient) -> None:
+    page = api.get("/admin/search/", {"q": "nobody at all"}).content.decode()
+
+    assert "last 30 days" in page
+
+
+def test_names_are_not_looked_into_where_ids_give_enough(
+    staff: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(8):
+        make_meeting(external_meeting_id=f"daily {number}")
+    staff.has_perm("meetings.view_meeting")
+
+    with django_assert_num_queries(3):
+        find("daily", staff)
 
 
 def test_a_search_takes_three_queries(

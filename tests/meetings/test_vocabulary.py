@@ -186,5 +186,5 @@ def test_the_major_version_of_a_browser_is_derived(version: str, major: str | No
 
 
 def test_every_name_in_a_set_is_known() -> None:
-    for names in (vocabulary.FAILED, vocabulary.DISTURBED, vocabulary.STAY_ENDED):
+    for names in (vocabulary.FAILED, vocabulary.DISTURBED):
         assert names <= vocabulary.EVENT_NAMES

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from meetings import vocabulary, wording
+from meetings import reasons, vocabulary, wording
 
 DENIED = [
     "NotAllowedError: Permission denied",
@@ -57,7 +57,7 @@ def test_a_blocked_device_reads_and_groups_alike_in_every_browser(reason: str) -
 
     assert explained.title == "Microphone blocked by the browser or system"
     assert explained.technical == reason
-    assert wording.failure_signature(reason) == "device blocked"
+    assert reasons.signature(reason) == "device blocked"
     assert wording.reason_label("videoInputFailed", reason).startswith("Camera blocked")
 
 
@@ -104,7 +104,7 @@ def test_a_blocked_device_reads_and_groups_alike_in_every_browser(reason: str) -
 def test_reasons_of_devices_are_told_in_plain_words(
     reason: str, signature: str, label: str
 ) -> None:
-    assert wording.failure_signature(reason) == signature
+    assert reasons.signature(reason) == signature
     assert wording.reason_label("audioInputFailed", reason) == label
 
 
@@ -173,13 +173,13 @@ def test_the_clients_own_words_stay_at_hand(status: str, reason: str, technical:
     ],
 )
 def test_reasons_that_differ_in_particulars_only_group_together(one: str, other: str) -> None:
-    assert wording.failure_signature(one) == wording.failure_signature(other)
+    assert reasons.signature(one) == reasons.signature(other)
 
 
 def test_reasons_that_are_different_stay_apart() -> None:
     texts = ["Encoder broke", "Decoder broke", "Don't know", "Encoder was not there"]
 
-    assert len({wording.failure_signature(text) for text in texts}) == len(texts)
+    assert len({reasons.signature(text) for text in texts}) == len(texts)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_only_statuses_that_are_known_are_a_cause_as_they_stand(
 def test_a_hostile_reason_costs_no_time_and_little_room(piece: str) -> None:
     started = time.perf_counter()
 
-    signature = wording.failure_signature(piece * 100_000)
+    signature = reasons.signature(piece * 100_000)
     explained = wording.explain("meetingFailed", "", piece * 100_000)
 
     assert time.perf_counter() - started < 1

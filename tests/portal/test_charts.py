@@ -136,6 +136,31 @@ def test_bars_are_shares_of_the_largest_or_of_the_total() -> None:
     assert 'href="?a"' in bars("Reasons", rows)
 
 
+def test_the_failed_share_of_a_bar_is_red_and_never_too_narrow_to_see() -> None:
+    chart = bars("Browsers", [Bar("A", 100, bad_share=0.25), Bar("B", 50, bad_share=0.001)])
+
+    assert 'ink-bad" width="25.00%"' in chart
+    assert 'ink-bad" width="0.05%"' in chart
+    assert chart.count('ink-bad" width="2"') == 2
+    assert "ink-bad" not in bars("Browsers", [Bar("A", 100)])
+
+
+def test_only_gaps_longer_than_the_bridge_break_a_line() -> None:
+    values = [1, None, None, 1, None, 1]
+
+    def breaks(bridge: int) -> int:
+        return line("Time", MOMENTS, [Series("p50", values)], bridge=bridge).count("h0")
+
+    assert (breaks(0), breaks(1), breaks(2)) == (3, 1, 0)
+
+
+def test_the_key_gives_the_figure_of_the_whole_where_there_is_one() -> None:
+    chart = line("Time", MOMENTS, [Series("p50", [1, 2, 3, 4, 5, 6], whole=3.5)], note="per hour")
+
+    assert "p50 <b>3.5</b>" in chart
+    assert "Time <small>per hour</small>" in chart
+
+
 def test_a_sparkline_needs_two_values() -> None:
     assert sparkline([None, 3, None]) == ""
     assert through([(0, 1), (1, None), (2, 3), (3, 4)]) == "M0.0 1.0h0M2.0 3.0L3.0 4.0"

@@ -125,7 +125,7 @@ async def live(url: str, key: str, story: Path) -> None:
         if not since_ms:
             await tell_history(company, wire, now_ms)
             story.write_text(json.dumps({"since_ms": incident.since_ms}))
-        say_what_to_look_at(url, incident)
+        say_what_to_look_at(url, incident, story.parent)
         await play_for_ever(company, replace(wire, clock=Clock()))
 
 
@@ -187,13 +187,14 @@ async def attend(visit: Visit, wire: Wire, begin_ms: int) -> None:
     await play(client, visit, wire.clock)
 
 
-def say_what_to_look_at(url: str, incident: Incident) -> None:
+def say_what_to_look_at(url: str, incident: Incident, var: Path) -> None:
     since = datetime.fromtimestamp(incident.since_ms / 1000).astimezone()
     say("")
     say("The history is in, and life goes on.")
     say(f"Portal:   {url}/")
-    say("Sign in:  admin, with the password that the first start of the demo has printed above")
-    say("          (lost it? Stop, delete the folder var/demo, and start again)")
+    say("Sign in:  admin, with the password that the first start of the demo has printed.")
+    say("          Lost it? Choose another, in a second terminal while this runs:")
+    say(f"          PORTAL_VAR={var} {sys.executable} manage.py changepassword admin")
     say(f"Incident: Chrome {NEWEST_CHROME} cannot open microphones since {since:%H:%M}.")
     say("          Failures: who is affected, since when, and the browser they have in common")
     say("Also:     Meetings (now), an attendee's timeline, Deliveries: quarantined items")

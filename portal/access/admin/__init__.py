@@ -15,4 +15,6 @@ def replace_foreign_pages() -> None:
     for model in [Group, StaticDevice, TOTPDevice]:
         if admin.site.is_registered(model):
             admin.site.unregister(model)
+    # Django says groups; everybody here says roles.
+    Group._meta.verbose_name, Group._meta.verbose_name_plural = "role", "roles"
     admin.site.register(Group, people.RoleAdmin)

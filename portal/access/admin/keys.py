@@ -9,9 +9,11 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import path, reverse
 from django.utils import timezone
 
+from portal import moments
 from portal.access import audit
 from portal.access.models import ApiKey, KeyKind, User
 from portal.access.origins import normalise_origin
@@ -146,6 +148,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
         "expires_at",
         "state_text",
     ]
+    change_form_template = "access/key_change_form.html"
     list_filter = [StateFilter, "kind"]
     search_fields = ["name", "prefix"]
     fields = [
@@ -158,6 +161,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
         "expires_at",
         "state_text",
         "last_used_at",
+        "refusals",
         "created_at",
         "created_by",
         "revoked_at",
@@ -168,6 +172,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
         "scopes_text",
         "state_text",
         "last_used_at",
+        "refusals",
         "created_at",
         "created_by",
         "revoked_at",
@@ -189,6 +194,27 @@ class ApiKeyAdmin(admin.ModelAdmin):
     @admin.display(description="State")
     def state_text(self, key: ApiKey) -> str:
         return state("ok" if key.state == "active" else "unknown", key.state.capitalize())
+
+    @admin.display(description="Refused because of their origin")
+    def refusals(self, key: ApiKey) -> str:
+        if key.last_refused_at is None:
+            return "None"
+        number = key.refused_origin_count
+        count = "1 request" if number == 1 else f"{number:,} requests"
+        ago = moments.relative(key.last_refused_at)
+        return f"{count} refused, last from {key.last_refused_origin} {ago}"
+
+    def get_urls(self) -> list[Any]:
+        revoke = self.admin_site.admin_view(self.revoke_page)
+        return [path("<int:pk>/revoke/", revoke, name="access_apikey_revoke"), *super().get_urls()]
+
+    def revoke_page(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The button on a key's page: asks once, as the list's action does."""
+        if not self.has_manage_permission(request):
+            raise PermissionDenied
+        key = get_object_or_404(ApiKey, pk=pk)
+        page = reverse("admin:access_apikey_change", args=[pk])
+        return self.revoke(request, ApiKey.objects.filter(pk=key.pk)) or redirect(page)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self.has_manage_permission(request)

@@ -12,10 +12,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 
 from portal.access import audit, people, second_factor
-from portal.access.admin.trail import ReadOnlyAdmin
 from portal.access.models import User
 from portal.access.roles import DESCRIPTIONS
 from portal.admin import render_page
+from portal.listing import ReadOnlyAdmin
 
 
 class RoleField(forms.ModelMultipleChoiceField):

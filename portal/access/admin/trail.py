@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from portal.access.models import AuditEvent, SignInAttempt, User
+from portal.figures import NOTHING
+from portal.listing import ReadOnlyAdmin
 
 _PERIODS = {
     "hour": ("Last hour", timedelta(hours=1)),
@@ -45,29 +47,16 @@ class ActorFilter(admin.SimpleListFilter):
         return queryset.filter(actor_id=value) if value and value.isdecimal() else queryset
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """For everybody, superusers included."""
-
-    actions = None
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdmin):
-    list_display = ["at", "actor_name", "action", "target_label", "address"]
+    actions = None
+    counted_noun = "audit events"
+    list_display = ["at", "who", "action", "target_label", "address"]
     list_filter = [WhenFilter, ActorFilter, "action"]
     search_fields = ["actor_name", "action", "target_label", "address", "=request_id"]
     fields = [
         "at",
-        "actor_name",
+        "who",
         "address",
         "action",
         "target_type",
@@ -77,6 +66,12 @@ class AuditEventAdmin(ReadOnlyAdmin):
         "request_id",
     ]
 
+    @admin.display(description="Who", ordering="actor_name")
+    def who(self, event: AuditEvent) -> str:
+        """What comes without a request is somebody at the machine, or the portal's own upkeep."""
+        had_request = event.address or event.request_id
+        return event.actor_name or (NOTHING if had_request else "command line")
+
     @admin.display(description="Detail")
     def detail_text(self, event: AuditEvent) -> str:
         return json.dumps(event.detail, indent=2, ensure_ascii=False)
@@ -84,6 +79,12 @@ class AuditEventAdmin(ReadOnlyAdmin):
 
 @admin.register(SignInAttempt)
 class SignInAttemptAdmin(ReadOnlyAdmin):
+    actions = None
+    empty_title = "No failed sign-in attempts"
+    empty_text = (
+        "Only failures are kept, and only while they count: a sign-in that succeeds takes its own "
+        "away. Who has signed in stands in the audit trail."
+    )
     list_display = ["at", "user_name", "source"]
     list_filter = [WhenFilter]
     search_fields = ["user_name", "source"]

@@ -62,6 +62,9 @@ class Migration(migrations.Migration):
                 ('revoked_at', models.DateTimeField(blank=True, null=True)),
                 ('last_used_at', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('refused_origin_count', models.PositiveBigIntegerField(default=0, editable=False)),
+                ('last_refused_origin', models.CharField(blank=True, editable=False, max_length=255)),
+                ('last_refused_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='created_keys', to=settings.AUTH_USER_MODEL)),
             ],
             options={
@@ -87,6 +90,7 @@ class Migration(migrations.Migration):
                 ('request_id', models.CharField(blank=True, max_length=64)),
             ],
             options={
+                'verbose_name': 'audit event',
                 'verbose_name_plural': 'audit trail',
                 'ordering': ['-at', '-pk'],
                 'default_permissions': ['view'],
@@ -115,6 +119,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-at', '-pk'],
+                'verbose_name': 'sign-in attempt',
                 'default_permissions': ['view'],
                 'indexes': [models.Index(fields=['source', 'at'], name='access_signinattempt_source')],
             },

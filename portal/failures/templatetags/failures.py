@@ -1,18 +1,21 @@
 """How failures are told in templates."""
 
+import re
 from datetime import timedelta
 
 from django import template
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from portal.failures import evidence
 from portal.failures.models import Failure
 from portal.failures.models import State as Triage
 from portal.pieces import State
-from portal.templatetags.pieces import state
-from portal.timerange import TimeRange
+from portal.templatetags.pieces import shorten, state
 
 register = template.Library()
+
+_MACHINE_ID = re.compile(r"[0-9a-fA-F-]{20,}")
 
 _STATES: dict[str, tuple[State, str]] = {
     Triage.OPEN: ("bad", "Open"),
@@ -36,9 +39,16 @@ def standing(failure: Failure) -> SafeString:
 
 
 @register.filter
-def is_new(failure: Failure, period: TimeRange) -> bool:
-    """First seen in the period, or in its last day if it is longer than that."""
-    return failure.first_seen_at >= max(period.start, period.end - timedelta(days=1))
+def is_new(failure: Failure) -> bool:
+    """First seen within the last day, and nobody has taken any step about it."""
+    untouched = failure.standing == Triage.OPEN and failure.revision == 0
+    return untouched and failure.first_seen_at >= timezone.now() - timedelta(days=1)
 
 
 register.filter("tag_label", evidence.tag_label)
+
+
+@register.filter
+def shorten_id(text: str) -> str:
+    """Machines' ids are cut in the middle; names that people gave are shown whole."""
+    return shorten(text) if _MACHINE_ID.fullmatch(text) else text

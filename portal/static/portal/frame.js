@@ -29,7 +29,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
   const keys = document.getElementById("keys");
   if (event.key === "/") {
-    const box = document.getElementById("searchbar") || document.getElementById("search-box");
+    const box = document.getElementById("search-box");
     if (!box) return;
     event.preventDefault();
     box.focus();
