@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from portal.inbox.models import Delivery
 
 REASON_LENGTH = 500
 _MAX_INT = 2**31 - 1
+_REGION = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,12}){1,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,21 @@ class KnownAttendee:
 
 
 @dataclass(frozen=True, slots=True)
+class Learned:
+    """What events told about their meeting."""
+
+    external_meeting_id: str = ""
+    media_region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What a batch touched: for the folds, and for whoever reports about new facts."""
 
     new: list[Fact]
     attendee_ids: list[int]
     meeting_ids: list[int]
-    external_meeting_ids: dict[int, str]
+    learned: dict[int, Learned]
 
 
 def write(arrivals: Sequence[Arrival]) -> Written:
@@ -92,7 +102,7 @@ def write(arrivals: Sequence[Arrival]) -> Written:
         new=new,
         attendee_ids=sorted(known),
         meeting_ids=sorted(set(meetings.values())),
-        external_meeting_ids=_external_meeting_ids(arrivals, meetings),
+        learned=_learned(arrivals, meetings),
     )
 
 
@@ -183,10 +193,10 @@ def _upsert_meetings(external_ids: Collection[str]) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO meetings_meeting (external_id, external_meeting_id, attendee_count,
-                bot_count, joined_count, present_count, failed_count, dropped_count,
+            INSERT INTO meetings_meeting (external_id, external_meeting_id, media_region,
+                attendee_count, bot_count, joined_count, present_count, failed_count, dropped_count,
                 device_failed_count)
-            SELECT unnest(%s::text[]), '', 0, 0, 0, 0, 0, 0, 0
+            SELECT unnest(%s::text[]), '', '', 0, 0, 0, 0, 0, 0, 0
             ON CONFLICT (external_id) DO NOTHING
             """,
             [wanted],
@@ -240,13 +250,25 @@ def _upsert_attendees(
         }
 
 
-def _external_meeting_ids(arrivals: Iterable[Arrival], meetings: dict[str, int]) -> dict[int, str]:
-    learned: dict[int, str] = {}
+def _learned(arrivals: Iterable[Arrival], meetings: dict[str, int]) -> dict[int, Learned]:
+    """What only some events tell. The greatest of several wins, whatever came first."""
+    found: dict[int, Learned] = {}
     for one in arrivals:
-        if value := _text(one.event, "externalMeetingId"):
+        told = Learned(_text(one.event, "externalMeetingId"), _region(one.event))
+        if told != Learned():
             pk = meetings[one.event.meeting_id]
-            learned[pk] = max(learned.get(pk, ""), value)
-    return learned
+            known = found.get(pk, Learned())
+            found[pk] = Learned(
+                max(known.external_meeting_id, told.external_meeting_id),
+                max(known.media_region, told.media_region),
+            )
+    return found
+
+
+def _region(event: Event) -> str:
+    """`mediaRegion`, which applications may add from CreateMeeting's answer."""
+    value = (_text(event, "mediaRegion") or _text(event, "MediaRegion")).lower()
+    return value if _REGION.fullmatch(value) else ""
 
 
 # --- Events ---------------------------------------------------------------------------------

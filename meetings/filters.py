@@ -198,6 +198,7 @@ def _text(value: Any) -> str:
 _STATUSES = "Meeting status, in the JavaScript SDK's spelling. May be repeated; - for none."
 _SDK = "SDK name, such as amazon-chime-sdk-js. May be repeated; - for not told."
 _PLATFORM = f"{', '.join(vocabulary.PLATFORMS)}. May be repeated."
+_REGION = "AWS Region of the meeting's media, where it is known. May be repeated; - for not told."
 _MEETING = "Meeting id, or the application's own id of the meeting."
 
 
@@ -224,6 +225,7 @@ class EventFilter(PlainFilterSet):
     browser_major = SeveralFilter("client__browser_major", label="Browser's major version.")
     os = SeveralFilter("client__os_name", label="System name. May be repeated.")
     os_version = SeveralFilter("client__os_version", label="System version. May be repeated.")
+    region = SeveralFilter("meeting__media_region", label=_REGION)
     bot = YesFilter("attendee__is_bot", label="1: only events of bots; 0: only of people.")
     skewed = YesFilter("skewed", label="1: only events whose client clock cannot be right.")
     q = django_filters.CharFilter(
@@ -270,6 +272,7 @@ class MeetingFilter(PlainFilterSet):
     platform = SeveralFilter(method="having", label=_PLATFORM)
     browser = SeveralFilter(method="having", label="With an attendee on this browser.")
     os = SeveralFilter(method="having", label="With an attendee on this system.")
+    region = SeveralFilter("media_region", label=_REGION)
     q = django_filters.CharFilter(
         method="matching", max_length=200, label="Part of the meeting's id or the application's."
     )
@@ -331,6 +334,7 @@ class AttendeeFilter(PlainFilterSet):
     browser_major = SeveralFilter("client__browser_major", label="Browser's major version.")
     os = SeveralFilter("client__os_name", label="System name. May be repeated.")
     os_version = SeveralFilter("client__os_version", label="System version. May be repeated.")
+    region = SeveralFilter("meeting__media_region", label=_REGION)
     q = django_filters.CharFilter(
         method="matching", max_length=200, label="Part of the attendee's or the person's id."
     )

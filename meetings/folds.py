@@ -10,7 +10,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from meetings.facts import Fact, Written
+from meetings.facts import Fact, Learned, Written
 from meetings.models import Meeting
 
 _ATTENDEES = """
@@ -114,9 +114,11 @@ _MEETINGS = """
 
 _LEARN = """
     UPDATE meetings_meeting m
-    SET external_meeting_id = new.value
-    FROM unnest(%s::bigint[], %s::text[]) AS new (id, value)
-    WHERE m.id = new.id AND m.external_meeting_id < new.value COLLATE "C"
+    SET external_meeting_id = GREATEST(m.external_meeting_id, new.name COLLATE "C"),
+        media_region = GREATEST(m.media_region, new.region COLLATE "C")
+    FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS new (id, name, region)
+    WHERE m.id = new.id AND (m.external_meeting_id < new.name COLLATE "C"
+        OR m.media_region < new.region COLLATE "C")
 """
 
 
@@ -124,7 +126,7 @@ def fold(written: Written) -> None:
     """Bring attendees and meetings up to their facts. Part of the drain's transaction."""
     count_log_lines(written.new)
     fold_attendees(written.attendee_ids)
-    fold_meetings(written.meeting_ids, learned=written.external_meeting_ids)
+    fold_meetings(written.meeting_ids, learned=written.learned)
 
 
 def count_log_lines(new: Iterable[Fact]) -> None:
@@ -146,11 +148,13 @@ def fold_attendees(attendee_ids: Sequence[int]) -> None:
         cursor.execute(_ATTENDEES, {"ids": list(attendee_ids)})
 
 
-def fold_meetings(meeting_ids: Sequence[int], *, learned: dict[int, str] | None = None) -> None:
+def fold_meetings(meeting_ids: Sequence[int], *, learned: dict[int, Learned] | None = None) -> None:
     """Locks the meetings first: the statement after the lock sees what others committed."""
     locked = Meeting.objects.select_for_update(no_key=True).filter(pk__in=meeting_ids)
     list(locked.order_by("pk").values_list("pk", flat=True))
     with connection.cursor() as cursor:
         if learned:
-            cursor.execute(_LEARN, [list(learned), list(learned.values())])
+            told = list(learned.values())
+            names = [one.external_meeting_id for one in told]
+            cursor.execute(_LEARN, [list(learned), names, [one.media_region for one in told]])
         cursor.execute(_MEETINGS, [list(meeting_ids)])

@@ -85,6 +85,8 @@ class Meeting(models.Model):
 
     external_id = models.CharField(max_length=200, unique=True)
     external_meeting_id = models.CharField(max_length=200, blank=True)
+    # The AWS Region that carries the media. SDKs do not tell it; applications may.
+    media_region = models.CharField(max_length=32, blank=True)
     first_event_at = models.DateTimeField(null=True, blank=True)
     last_event_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -104,6 +106,11 @@ class Meeting(models.Model):
         indexes = [
             models.Index(fields=["-last_event_at", "-id"], name="meetings_meeting_newest"),
             _by_prefix("external_meeting_id", name="meetings_meeting_external"),
+            models.Index(
+                fields=["media_region"],
+                condition=~Q(media_region=""),
+                name="meetings_meeting_region",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -63,6 +63,7 @@ def meeting_record(meeting: Meeting) -> Record:
     return {
         "meeting_id": meeting.external_id,
         "external_meeting_id": meeting.external_meeting_id,
+        "media_region": meeting.media_region,
         "first_event_at": meeting.first_event_at,
         "last_event_at": meeting.last_event_at,
         "started_at": meeting.started_at,
@@ -159,6 +160,7 @@ class EventSerializer(ClientSerializer):
 class MeetingSerializer(serializers.Serializer[Meeting]):
     meeting_id = serializers.CharField()
     external_meeting_id = serializers.CharField(allow_blank=True)
+    media_region = serializers.CharField(allow_blank=True, help_text="Empty where nobody told.")
     first_event_at = serializers.DateTimeField(allow_null=True)
     last_event_at = serializers.DateTimeField(allow_null=True)
     started_at = serializers.DateTimeField(allow_null=True, help_text="The first join.")

@@ -32,12 +32,12 @@ from portal.listing import counted
 from portal.timerange import TimeRange
 
 SHORTEST_STEP = timedelta(seconds=300)  # as the percentiles of the CloudWatch dashboard
-MOST_POINTS = 100
+MOST_POINTS = 300
 # The first event of a period that is compared with comes within this share of it.
 _EARLY = 0.2
 _TREND_POINTS = 48
 _MOST_SDKS = 5
-_MOST_SHARES = {"sdk": 50, "version": 10, "browser": 10, "system": 10}
+_MOST_SHARES = {"sdk": 50, "version": 50, "browser": 10, "system": 10}
 _MOST_CHOICES = 300
 
 _COUNTED = [
@@ -74,6 +74,7 @@ _COLUMNS = {
     "browser_major": "c.browser_major",
     "os": "c.os_name",
     "os_version": "c.os_version",
+    "region": "(SELECT m.media_region FROM meetings_meeting m WHERE m.id = a.meeting_id)",
 }
 
 
@@ -290,14 +291,20 @@ def newest(
 ) -> list[ClientEvent]:
     """The newest events of these names, with what a row of a table shows."""
     events = ClientEvent.objects.named(*names).by_people().between(period.start, period.end)
-    chosen = Client.objects.filter(**_lookups(clients))
-    if clients.query:
-        events = events.filter(client__in=chosen)
+    if lookups := _lookups(clients):
+        events = events.filter(client__in=Client.objects.filter(**lookups))
+    if clients.region:
+        events = events.filter(meeting__media_region=clients.values["region"])
     return list(events.with_everything().newest_first()[:most])
 
 
 def _lookups(clients: ClientChoice) -> dict[str, str]:
-    return {_COLUMNS[name].removeprefix("c."): value for name, value in clients.values.items()}
+    """What is chosen of the client itself."""
+    return {
+        _COLUMNS[name].removeprefix("c."): value
+        for name, value in clients.values.items()
+        if name != "region"
+    }
 
 
 def live() -> Live:
@@ -330,12 +337,15 @@ _CHOICES = f"""
     UNION ALL
     (SELECT DISTINCT 'system', os_name, '' FROM meetings_client WHERE os_name <> ''
         ORDER BY 2 LIMIT {_MOST_CHOICES})
+    UNION ALL
+    (SELECT DISTINCT 'region', media_region, '' FROM meetings_meeting WHERE media_region <> ''
+        ORDER BY 2 LIMIT {_MOST_CHOICES})
 """  # noqa: S608 - a number of ours
 
 
 def choices() -> Choices:
     """What there is to choose from in the filters. One query on the small table of clients."""
-    found: dict[str, list[tuple[str, str]]] = {kind: [] for kind in _MOST_SHARES}
+    found: dict[str, list[tuple[str, str]]] = {kind: [] for kind in (*_MOST_SHARES, "region")}
     with connection.cursor() as cursor:
         cursor.execute(_CHOICES)
         for kind, name, version in cursor.fetchall():
@@ -345,6 +355,7 @@ def choices() -> Choices:
         versions=[name for name, _ in found["version"]],
         browsers=found["browser"],
         systems=[name for name, _ in found["system"]],
+        regions=[name for name, _ in found["region"]],
     )
 
 

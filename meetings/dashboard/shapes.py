@@ -29,6 +29,7 @@ class ClientChoice:
     browser_major: str = ""
     os: str = ""
     os_version: str = ""
+    region: str = ""
 
     @classmethod
     def of(cls, parameters: Mapping[str, str]) -> Self:
@@ -223,6 +224,7 @@ class Choices:
     versions: Sequence[str]
     browsers: Sequence[tuple[str, str]]
     systems: Sequence[str]
+    regions: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -276,4 +276,13 @@ def _choices(offered: Choices, chosen: ClientChoice) -> list[Choice]:
             chosen.browser_major,
         ),
         Choice("os", "System", [Option(name, name) for name in offered.systems], chosen.os),
+        *_region_choice(offered, chosen),
     ]
+
+
+def _region_choice(offered: Choices, chosen: ClientChoice) -> list[Choice]:
+    """Offered once any meeting has a region: SDKs do not tell it, some applications do."""
+    if not offered.regions and not chosen.region:
+        return []
+    options = [Option(name, name) for name in offered.regions]
+    return [Choice("region", "Region", options, chosen.region)]

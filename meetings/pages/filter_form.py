@@ -28,6 +28,7 @@ _LABELS = {
     "browser_major": "Browser version",
     "os": "System",
     "os_version": "System version",
+    "region": "Region",
     "skewed": "Wrong clock",
     "outcome": "Outcome",
     "live": "In progress",

@@ -17,7 +17,7 @@ from portal.access.authentication import IngestKeyAuthentication
 from portal.access.models import ApiKey
 from portal.access.permissions import IngestAllowed
 from portal.inbox.handlers import RefusedItem
-from portal.inbox.services import Envelope, quarantine, store
+from portal.inbox.services import Envelope, refuse, store
 
 if TYPE_CHECKING:
     from _typeshed import SupportsRead
@@ -85,7 +85,7 @@ class Door(APIView):
     def post(self, request: Request, **_: str) -> Response:
         body = self.redact(read_body(request))
         if refusal := self.refusal(body):
-            hold(self.name, refusal)
+            hold(body, self.envelope(request), refusal)
             return self.refused(refusal)
         keep(body, self.envelope(request))
         return Response({})
@@ -158,9 +158,8 @@ def keep(body: bytes, envelope: Envelope) -> int:
         raise NotStoredError from error
 
 
-def hold(door: str, refusal: RefusedItem) -> None:
-    """What a client is told to mend is kept as well, so that operators see who sends it."""
+def hold(body: bytes, envelope: Envelope, refusal: RefusedItem) -> None:
     try:
-        quarantine(door, refusal)
+        refuse(body, envelope, refusal)
     except (DatabaseError, InterfaceError) as error:
         raise NotStoredError from error

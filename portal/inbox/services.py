@@ -31,7 +31,7 @@ class Envelope:
 _STORE = """
     INSERT INTO inbox_delivery (door, key_id, received_at, queued_at, address, origin, user_agent,
         content_type, body, size_bytes, digest, copies, state, attempts)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 1, 'waiting', 0)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 1, %s, 0)
     ON CONFLICT (door, digest) WHERE replay_of_id IS NULL DO NOTHING
     RETURNING id
 """
@@ -49,7 +49,9 @@ _COUNT_COPY = """
 """
 
 
-def store(body: bytes, envelope: Envelope) -> int:
+def store(
+    body: bytes, envelope: Envelope, *, state: Delivery.State = Delivery.State.WAITING
+) -> int:
     """Keep a body durably and return the delivery's id.
 
     When this returns outside a transaction, the row is committed: only then may a door answer.
@@ -73,6 +75,7 @@ def store(body: bytes, envelope: Envelope) -> int:
                 compress(body),
                 len(body),
                 digest,
+                state,
             ],
         )
         row = cursor.fetchone()
@@ -82,6 +85,13 @@ def store(body: bytes, envelope: Envelope) -> int:
     if row is None:
         raise OperationalError("The delivery that this one is a copy of is gone.")
     return int(row[0])
+
+
+def refuse(body: bytes, envelope: Envelope, item: RefusedItem) -> None:
+    """Keep a body that the client is told to mend, so that operators see who sends it."""
+    with transaction.atomic():
+        pk = store(body, envelope, state=Delivery.State.QUARANTINED)
+        quarantine(envelope.door, item, delivery=Delivery.objects.get(pk=pk))
 
 
 def clean(text: str, longest: int) -> str:

@@ -91,8 +91,11 @@ def test_what_the_original_refuses_is_refused_in_its_words_and_kept(
     response = post(ingest_key, "meetingevents", body)
 
     assert (response.status_code, response.json()) == (422, INVALID_INPUT)
-    assert Quarantine.objects.get().raw() == body
-    assert not Delivery.objects.exists()
+    item = Quarantine.objects.get()
+    assert item.raw() == body
+    assert item.delivery is not None
+    assert item.delivery.state == Delivery.State.QUARANTINED
+    assert item.delivery.key is not None
 
 
 def _broken_later() -> bytes:

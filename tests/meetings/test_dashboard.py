@@ -183,7 +183,7 @@ def test_a_drain_that_lags_is_told_on_each_tile() -> None:
 
 @pytest.mark.parametrize(
     ("name", "step"),
-    [("15m", 300), ("1h", 300), ("24h", 900), ("7d", 7200), ("30d", 12 * 3600)],
+    [("15m", 300), ("1h", 300), ("24h", 300), ("7d", 3600), ("30d", 3 * 3600)],
 )
 def test_buckets_of_durations_grow_with_the_range_and_never_fall_below_300_s(
     name: str, step: int
@@ -212,7 +212,7 @@ def test_the_key_of_durations_is_of_the_whole_period(api: APIClient) -> None:
     assert found.whole_p95_ms == pytest.approx(8300)
     assert "JavaScript <b>2 s</b>" in page
     assert "JavaScript <b>8.3 s</b>" in page
-    assert "per 15 min" in page
+    assert "per 5 min" in page
 
 
 def test_durations_stand_apart_for_each_sdk() -> None:

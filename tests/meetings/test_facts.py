@@ -123,7 +123,7 @@ def test_log_lines_count_once_and_tell_when_a_client_was_heard_of() -> None:
 
 
 LIFE = [
-    make_event("meetingStartRequested", second=0),
+    make_event("meetingStartRequested", second=0, mediaRegion="eu-central-1"),
     make_event("meetingStartSucceeded", second=2, meetingStartDurationMs=1900),
     make_event("meetingFailed", second=60, meetingStatus="ConnectionHealthReconnect"),
     make_event("meetingStartSucceeded", second=70),
@@ -155,6 +155,7 @@ def state() -> list[Any]:
         list(
             Meeting.objects.values_list(
                 "external_meeting_id",
+                "media_region",
                 "attendee_count",
                 "bot_count",
                 "joined_count",
@@ -175,6 +176,7 @@ def test_a_meeting_is_folded_from_its_events() -> None:
     assert outcomes == {"att-1": "left", "att-2": "failed", "att-3": "present", "bot": "present"}
     meeting = Meeting.objects.get()
     assert str(meeting) == "room-7"
+    assert meeting.media_region == "eu-central-1"
     assert (meeting.attendee_count, meeting.bot_count) == (3, 1)
     assert (meeting.joined_count, meeting.present_count, meeting.failed_count) == (2, 1, 1)
     assert meeting.dropped_count == 1
@@ -263,3 +265,10 @@ def test_failures_name_the_person_and_leave_bots_out_whichever_delivery_told() -
     [failure] = sightings(written.new)
 
     assert (failure.kind, failure.person) == ("meetings.dropped", "ada")
+
+
+@pytest.mark.parametrize("region", ["<script>", "EU central", "x" * 40, "eu", 7])
+def test_what_is_no_region_is_not_taken_for_one(region: Any) -> None:
+    write(make_event("meetingStartRequested", mediaRegion=region))
+
+    assert Meeting.objects.get().media_region == ""

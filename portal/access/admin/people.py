@@ -214,6 +214,7 @@ class PersonAdmin(admin.ModelAdmin):
 class RoleAdmin(ReadOnlyAdmin):
     """Roles come from portal/access/roles.py; here they can be looked at."""
 
+    actions = None
     list_display = ["name", "description"]
     search_fields = ["name"]
     fields = ["name", "description", "allows"]
