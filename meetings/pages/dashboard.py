@@ -49,6 +49,10 @@ def dashboard_page(request: HttpRequest) -> HttpResponse:
         tiles=tiles(board),
         charts=_charts(board),
         tables=_tables(board),
+        attempts_url=links.events(
+            period, chosen, name=[vocabulary.JOIN_SUCCEEDED, vocabulary.JOIN_FAILED]
+        ),
+        joins_url=links.events(period, chosen, name=vocabulary.JOIN_SUCCEEDED),
         chips=chips(request.GET, chosen.query),
         clear_url=links.dashboard(period, ClientChoice()),
         choices=_choices(queries.choices(), chosen),
