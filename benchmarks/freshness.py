@@ -7,19 +7,24 @@ from collections.abc import Iterator
 
 import httpx
 
+from benchmarks.contenders import PortalContender
+from benchmarks.plan import Plan
 from benchmarks.results import Result, percentile
-from tests.world.portals import Portal, wait_for
+from tests.world.portals import wait_for
 
-DELIVERIES = 100
 PAUSE_SECONDS = 0.15
 BAR_SECONDS = 1.0
 
 
-def run(portal: Portal, ingest_key: str, secret_key: str) -> Iterator[Result]:
+def run(measured: PortalContender, plan: Plan) -> Iterator[Result]:
+    portal, ingest_key = measured.portal, measured.portal.ingest_key()
+    secret_key = portal.manage(
+        "apikey", "create", "--kind", "secret", "--scopes", "meetings:read", "--name", "bench"
+    )
     lags, answers = [], []
     headers = {"Authorization": f"Bearer {secret_key}"}
     with httpx.Client(timeout=10) as sender, httpx.Client(timeout=10, headers=headers) as reader:
-        for number in range(DELIVERIES):
+        for number in range(plan.freshness_deliveries):
             attendee = str(uuid.uuid4())
             begun = time.perf_counter()
             sender.post(

@@ -25,7 +25,12 @@ class Result:
     def line(self) -> str:
         words = {None: "", True: "met", False: "NOT MET"}[self.met]
         bar = "" if self.bar is None else f"bar {self.bar:g} {self.unit}"
-        return f"{self.name:<58} {self.value:>10.3f} {self.unit:<9} {bar:<16} {words}".rstrip()
+        return f"{self.name:<62} {self.value:>12,.3f} {self.unit:<7} {bar:<18} {words}".rstrip()
+
+
+def say(line: str) -> None:
+    """Tell how a round went; the results come at the end of a part."""
+    print(line, flush=True)  # noqa: T201 - a command line program
 
 
 def write(results: Iterable[Result], file: Path) -> None:

@@ -7,9 +7,10 @@ class MeetingsConfig(AppConfig):
     verbose_name = "Meetings"
 
     def ready(self) -> None:
-        from meetings import handlers, results, sightings
+        from meetings import handlers, results, retention, sightings
         from meetings.cloudwatch import outbox, shipper, watch
         from meetings.pages import registration
+        from meetings.rollups import compactor
         from portal import health, metrics
         from portal.failures import kinds
         from portal.inbox import drain
@@ -23,6 +24,8 @@ class MeetingsConfig(AppConfig):
             kinds.register(kind)
         register(outbox.DOOR, outbox.handle_again)
         drain.register_companion("cloudwatch", shipper.run)
+        drain.register_companion("rollups", compactor.run)
         health.register(watch.check_cloudwatch)
         metrics.register(watch.read_figures)
         registration.register()
+        retention.register_classes()

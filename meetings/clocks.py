@@ -1,15 +1,19 @@
-"""Whether a client's clock can be right, and the moment that counts if it is not."""
+"""Whether a client's clock can be right."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    at: datetime
-    skewed: bool
+def microseconds(at: datetime) -> int:
+    """Since 1970."""
+    return (at - EPOCH) // _MICROSECOND
+
+
+def moment(us: int) -> datetime:
+    return EPOCH + timedelta(microseconds=us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +26,7 @@ class ClockRule:
     ahead: timedelta
     behind: timedelta
 
-    def judge(self, client_ms: int | None, received_at: datetime) -> Moment:
-        """The client's time if it can be right; else ours, flagged."""
-        if client_ms is None:
-            return Moment(received_at, skewed=False)  # claims no time, so cannot be wrong
-        try:
-            claimed = EPOCH + timedelta(milliseconds=client_ms)
-        except OverflowError:
-            return Moment(received_at, skewed=True)
-        if received_at - self.behind <= claimed <= received_at + self.ahead:
-            return Moment(claimed, skewed=False)
-        return Moment(received_at, skewed=True)
+    def plausible(self, received_us: int) -> range:
+        """The microseconds since 1970 that a client may name in what we received at that one."""
+        earliest = received_us - self.behind // _MICROSECOND
+        return range(earliest, received_us + self.ahead // _MICROSECOND + 1)

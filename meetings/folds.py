@@ -1,45 +1,49 @@
 """Folding facts into the state of attendees and meetings.
 
-Each fold is computed anew from all events of what a batch touched, so the order and the number of
-deliveries cannot matter, and a late event corrects what it should. Log lines, of which there may be
-hundreds of thousands, only count up and widen the time heard of: each is new once.
+Each fold is computed anew from all events of what a batch changed, so the order and the number of
+deliveries cannot matter, and a late event corrects what it should. Attendees who are new are stored
+folded already (`meetings.stays`). Log lines, of which there may be hundreds of thousands, only
+count up and widen the time heard of: each is new once.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
-from django.db import connection
+from meetings.facts import AttendeeSpan, Written
+from portal.database.statements import MOMENT, integers, run, texts
 
-from meetings.facts import Fact, Learned, Written
-from meetings.models import Meeting
-
+# Each attendee's events by their key, whatever the planner believes of a partition that nobody has
+# counted yet.
 _ATTENDEES = """
     WITH marks AS (
-        SELECT e.attendee_id,
-            min(e.happened_at) AS first_event_at,
-            max(e.happened_at) AS last_event_at,
-            min(e.happened_at) FILTER (WHERE n.value = 'meetingStartRequested') AS requested_at,
-            min(e.happened_at) FILTER (WHERE n.value = 'meetingStartSucceeded') AS joined_at,
-            max(e.happened_at) FILTER (
-                WHERE n.value IN ('meetingStartSucceeded', 'meetingReconnected')) AS in_since,
-            max(e.happened_at) FILTER (WHERE n.value = 'meetingEnded') AS left_at,
-            max(e.happened_at) FILTER (WHERE n.value = 'meetingFailed') AS dropped_at,
-            count(*) AS event_count,
-            count(*) FILTER (WHERE n.value = 'meetingStartFailed') AS join_failures,
-            count(*) FILTER (WHERE n.value = 'meetingFailed') AS drops,
-            count(*) FILTER (WHERE n.value = 'audioInputFailed') AS audio_failures,
-            count(*) FILTER (WHERE n.value = 'videoInputFailed') AS video_failures,
-            count(*) FILTER (WHERE n.value = 'meetingReconnected') AS reconnects,
-            max(e.client_ms - (extract(epoch FROM e.received_at) * 1000)::bigint)
-                FILTER (WHERE e.skewed AND e.client_ms BETWEEN -(10 ^ 15) AND 10 ^ 15)
-                AS clock_offset_ms,
-            (array_agg(e.client_id ORDER BY (c.sdk_name <> '') DESC, e.happened_at DESC,
-                e.fullness DESC, e.client_id DESC))[1] AS client_id
-        FROM meetings_clientevent e
-        JOIN meetings_eventname n ON n.id = e.name_id
-        JOIN meetings_client c ON c.id = e.client_id
-        WHERE e.attendee_id = ANY(%(ids)s) AND e.sequence = 0
-        GROUP BY e.attendee_id
+        SELECT touched.id AS attendee_id, own.*
+        FROM unnest(%(ids)s::bigint[]) AS touched (id)
+        CROSS JOIN LATERAL (
+            SELECT
+                min(e.happened_at) AS first_event_at,
+                max(e.happened_at) AS last_event_at,
+                min(e.happened_at) FILTER (WHERE n.value = 'meetingStartRequested') AS requested_at,
+                min(e.happened_at) FILTER (WHERE n.value = 'meetingStartSucceeded') AS joined_at,
+                max(e.happened_at) FILTER (
+                    WHERE n.value IN ('meetingStartSucceeded', 'meetingReconnected')) AS in_since,
+                max(e.happened_at) FILTER (WHERE n.value = 'meetingEnded') AS left_at,
+                max(e.happened_at) FILTER (WHERE n.value = 'meetingFailed') AS dropped_at,
+                count(*) AS event_count,
+                count(*) FILTER (WHERE n.value = 'meetingStartFailed') AS join_failures,
+                count(*) FILTER (WHERE n.value = 'meetingFailed') AS drops,
+                count(*) FILTER (WHERE n.value = 'audioInputFailed') AS audio_failures,
+                count(*) FILTER (WHERE n.value = 'videoInputFailed') AS video_failures,
+                count(*) FILTER (WHERE n.value = 'meetingReconnected') AS reconnects,
+                max(e.client_ms - (extract(epoch FROM e.received_at) * 1000)::bigint)
+                    FILTER (WHERE e.skewed AND e.client_ms BETWEEN -(10 ^ 15) AND 10 ^ 15)
+                    AS clock_offset_ms,
+                (array_agg(e.client_id ORDER BY (c.sdk_name <> '') DESC, e.happened_at DESC,
+                    e.fullness DESC, e.client_id DESC))[1] AS client_id
+            FROM meetings_clientevent e
+            JOIN meetings_eventname n ON n.id = e.name_id
+            JOIN meetings_client c ON c.id = e.client_id
+            WHERE e.attendee_id = touched.id AND e.sequence = 0
+                AND e.client_ms BETWEEN %(first_ms)s AND %(last_ms)s
+        ) AS own
     )
     UPDATE meetings_attendee a SET
         first_event_at = LEAST(m.first_event_at, a.first_log_at),
@@ -65,20 +69,20 @@ _ATTENDEES = """
                           m.left_at IS NULL AND m.dropped_at IS NULL) THEN 'present'
             WHEN m.dropped_at >= COALESCE(m.left_at, m.dropped_at) THEN 'dropped'
             ELSE 'left' END
-    FROM unnest(%(ids)s::bigint[]) AS touched (id)
-    LEFT JOIN marks m ON m.attendee_id = touched.id
-    WHERE a.id = touched.id
+    FROM marks m WHERE a.id = m.attendee_id
 """
 
-_LOG_LINES = """
+_LOG_LINES = f"""
     UPDATE meetings_attendee a SET
         log_line_count = a.log_line_count + new.number,
-        first_log_at = LEAST(a.first_log_at, new.first_at),
-        last_log_at = GREATEST(a.last_log_at, new.last_at)
-    FROM unnest(%s::bigint[], %s::integer[], %s::timestamptz[], %s::timestamptz[])
-        AS new (id, number, first_at, last_at)
+        first_log_at = LEAST(a.first_log_at, {MOMENT.format("new.first_us")}),
+        last_log_at = GREATEST(a.last_log_at, {MOMENT.format("new.last_us")}),
+        first_event_at = LEAST(a.first_event_at, {MOMENT.format("new.first_us")}),
+        last_event_at = GREATEST(a.last_event_at, {MOMENT.format("new.last_us")})
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+        AS new (id, number, first_us, last_us)
     WHERE a.id = new.id
-"""
+"""  # noqa: S608 - parts of our own
 
 _MEETINGS = """
     WITH people AS (
@@ -95,7 +99,7 @@ _MEETINGS = """
             count(*) FILTER (WHERE NOT a.is_bot AND a.drop_count > 0) AS dropped,
             count(*) FILTER (WHERE NOT a.is_bot
                 AND a.audio_failure_count + a.video_failure_count > 0) AS device_failed
-        FROM meetings_attendee a WHERE a.meeting_id = ANY(%s) GROUP BY a.meeting_id
+        FROM meetings_attendee a WHERE a.meeting_id = ANY(%s::bigint[]) GROUP BY a.meeting_id
     )
     UPDATE meetings_meeting m SET
         first_event_at = p.first_event_at,
@@ -112,49 +116,80 @@ _MEETINGS = """
     FROM people p WHERE m.id = p.meeting_id
 """
 
+# What was known before is told as well: the rows are locked, so nobody else changes it.
 _LEARN = """
     UPDATE meetings_meeting m
     SET external_meeting_id = GREATEST(m.external_meeting_id, new.name COLLATE "C"),
         media_region = GREATEST(m.media_region, new.region COLLATE "C")
-    FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS new (id, name, region)
-    WHERE m.id = new.id AND (m.external_meeting_id < new.name COLLATE "C"
-        OR m.media_region < new.region COLLATE "C")
+    FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS new (id, name, region),
+        meetings_meeting known
+    WHERE m.id = new.id AND known.id = new.id
+        AND (m.external_meeting_id < new.name COLLATE "C"
+            OR m.media_region < new.region COLLATE "C")
+    RETURNING m.id, m.media_region <> known.media_region
 """
+_LOCK_MEETINGS = """
+    SELECT 1 FROM meetings_meeting WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
+"""
+_WEEK_MS = 7 * 86_400_000
+# Clocks may be anywhere: so many parts of the table are looked at one by one, then all of it.
+_MOST_SPANS = 4
 
 
 def fold(written: Written) -> None:
     """Bring attendees and meetings up to their facts. Part of the drain's transaction."""
-    count_log_lines(written.new)
-    fold_attendees(written.attendee_ids)
-    fold_meetings(written.meeting_ids, learned=written.learned)
+    _count_log_lines(written)
+    _fold_attendees(written.changed)
+    _fold_meetings(written)
 
 
-def count_log_lines(new: Iterable[Fact]) -> None:
+def _count_log_lines(written: Written) -> None:
     """The caller holds the attendees' locks, as below."""
-    times: dict[int, list[datetime]] = {}
-    for fact in new:
-        if fact.arrival.event.sequence:
-            times.setdefault(fact.attendee_id, []).append(fact.happened_at)
-    if not times:
-        return
-    rows = [(pk, len(heard), min(heard), max(heard)) for pk, heard in sorted(times.items())]
-    with connection.cursor() as cursor:
-        cursor.execute(_LOG_LINES, [list(column) for column in zip(*rows, strict=True)])
+    times: dict[int, list[int]] = {}
+    for fact in written.new_of_known:
+        if fact.gist.sequence:
+            times.setdefault(fact.attendee_id, []).append(fact.happened_us)
+    if times:
+        rows = [(pk, len(heard), min(heard), max(heard)) for pk, heard in times.items()]
+        run(_LOG_LINES, [integers(column) for column in zip(*rows, strict=True)])
 
 
-def fold_attendees(attendee_ids: Sequence[int]) -> None:
+def _fold_attendees(changed: Sequence[AttendeeSpan]) -> None:
     """The caller holds the attendees' locks (`facts.write` takes them)."""
-    with connection.cursor() as cursor:
-        cursor.execute(_ATTENDEES, {"ids": list(attendee_ids)})
+    for some in _by_time(changed):
+        run(
+            _ATTENDEES,
+            {
+                "ids": integers(one.id for one in some),
+                "first_ms": min(one.first_client_ms for one in some),
+                "last_ms": max(one.last_client_ms for one in some),
+            },
+        )
 
 
-def fold_meetings(meeting_ids: Sequence[int], *, learned: dict[int, Learned] | None = None) -> None:
+def _by_time(spans: Sequence[AttendeeSpan]) -> list[list[AttendeeSpan]]:
+    """In groups of about one time each: a statement then has to look at few partitions."""
+    groups: dict[tuple[int, int], list[AttendeeSpan]] = {}
+    for one in spans:
+        weeks = (one.first_client_ms // _WEEK_MS, one.last_client_ms // _WEEK_MS)
+        groups.setdefault(weeks, []).append(one)
+    found = sorted(groups.values(), key=len, reverse=True)
+    rest = [one for group in found[_MOST_SPANS:] for one in group]
+    return [*found[:_MOST_SPANS], rest] if rest else found
+
+
+def _fold_meetings(written: Written) -> None:
     """Locks the meetings first: the statement after the lock sees what others committed."""
-    locked = Meeting.objects.select_for_update(no_key=True).filter(pk__in=meeting_ids)
-    list(locked.order_by("pk").values_list("pk", flat=True))
-    with connection.cursor() as cursor:
-        if learned:
-            told = list(learned.values())
-            names = [one.external_meeting_id for one in told]
-            cursor.execute(_LEARN, [list(learned), names, [one.media_region for one in told]])
-        cursor.execute(_MEETINGS, [list(meeting_ids)])
+    ids = integers(written.meeting_ids)
+    run(_LOCK_MEETINGS, [ids])
+    if learned := written.learned:
+        told = run(
+            _LEARN,
+            [
+                integers(learned),
+                texts(one.external_meeting_id for one in learned.values()),
+                texts(one.media_region for one in learned.values()),
+            ],
+        )
+        written.new_regions = sorted(pk for pk, is_moved in told if is_moved)
+    run(_MEETINGS, [ids])

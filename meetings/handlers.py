@@ -12,7 +12,10 @@ from meetings.formats import (
     ingestion,
     log_lines,
     log_streams,
+    quick,
 )
+from meetings.formats.gists import Gist, gist_of
+from meetings.rollups import recording
 from meetings.sightings import sightings
 from portal.failures import services as failures
 from portal.inbox.handlers import WHOLE_BODY, RefusedItem
@@ -31,14 +34,23 @@ def handle(deliveries: Sequence[Delivery]) -> Mapping[int, Sequence[RefusedItem]
     arrivals: list[Arrival] = []
     refused: dict[int, Sequence[RefusedItem]] = {}
     for delivery in deliveries:
-        reading, refused[delivery.pk] = read(delivery.door, delivery.raw())
-        arrivals += [Arrival(delivery, event) for event in reading.events]
+        gists, refused[delivery.pk] = _gists(delivery.door, delivery.raw())
+        if gists:
+            arrivals.append(Arrival(delivery, gists))
     if arrivals:
         written = facts.write(arrivals)
         folds.fold(written)
+        recording.record(written)
         failures.report(sightings(written.new))
         outbox.enqueue(written.new)
     return refused
+
+
+def _gists(door: str, body: bytes) -> tuple[list[Gist], Sequence[RefusedItem]]:
+    if (read_quickly := quick.READERS.get(door)) and (gists := read_quickly(body)) is not None:
+        return gists, ()
+    reading, refused = read(door, body)
+    return [gist_of(event) for event in reading.events], refused
 
 
 def read(door: str, body: bytes) -> tuple[Reading, list[RefusedItem]]:

@@ -111,6 +111,11 @@ class Meeting(models.Model):
                 condition=~Q(media_region=""),
                 name="meetings_meeting_region",
             ),
+            models.Index(
+                fields=["-last_event_at", "-id"],
+                condition=Q(present_count__gt=0),
+                name="meetings_meeting_live",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -139,6 +144,9 @@ class Attendee(models.Model):
     outcome = models.CharField(max_length=8, choices=Outcome.choices, default=Outcome.UNKNOWN)
     first_event_at = models.DateTimeField(null=True, blank=True)
     last_event_at = models.DateTimeField(null=True, blank=True)
+    # By the client's own clock, log lines included: which partitions hold the attendee's facts.
+    first_client_ms = models.BigIntegerField(null=True, blank=True)
+    last_client_ms = models.BigIntegerField(null=True, blank=True)
     requested_at = models.DateTimeField(null=True, blank=True)
     joined_at = models.DateTimeField(null=True, blank=True)
     left_at = models.DateTimeField(null=True, blank=True)
@@ -170,6 +178,12 @@ class Attendee(models.Model):
             _by_prefix("external_id", name="meetings_attendee_external"),
             _by_prefix("external_user_id", name="meetings_attendee_user"),
             models.Index(fields=["-last_event_at", "-id"], name="meetings_attendee_newest"),
+            models.Index(
+                fields=["last_event_at"],
+                include=["first_event_at", "client", "meeting"],
+                condition=Q(outcome="failed", is_bot=False),
+                name="meetings_attendee_shut_out",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -215,11 +229,19 @@ class ClientEvent(models.Model):
 
     Everything else that the client sent stands in the archived body: `delivery_id` and `ordinal`
     say where. The natural key makes retries, beacons and other paths of the same event one row.
+
+    Partitioned by day of `client_ms`, which is part of that key; absurd clocks have a partition of
+    their own. The natural key is the primary key in the database, where `id` only numbers the rows;
+    and there are no foreign keys, which would cost more than writing the row.
     """
 
-    attendee = models.ForeignKey(Attendee, models.CASCADE, related_name="events", db_index=False)
-    meeting = models.ForeignKey(Meeting, models.CASCADE, related_name="events", db_index=False)
-    name = models.ForeignKey(EventName, models.PROTECT, db_index=False)
+    attendee = models.ForeignKey(
+        Attendee, models.CASCADE, related_name="events", db_index=False, db_constraint=False
+    )
+    meeting = models.ForeignKey(
+        Meeting, models.CASCADE, related_name="events", db_index=False, db_constraint=False
+    )
+    name = models.ForeignKey(EventName, models.PROTECT, db_index=False, db_constraint=False)
     # The client's own claim, epoch milliseconds; 0 where it makes none.
     client_ms = models.BigIntegerField()
     # 0 for events; sequence number + 1 for log lines, of which several share a millisecond.
@@ -228,8 +250,10 @@ class ClientEvent(models.Model):
     happened_at = models.DateTimeField()
     received_at = models.DateTimeField()
     skewed = models.BooleanField(default=False)
-    client = models.ForeignKey(Client, models.PROTECT, db_index=False)
-    status = models.ForeignKey(MeetingStatus, models.PROTECT, null=True, db_index=False)
+    client = models.ForeignKey(Client, models.PROTECT, db_index=False, db_constraint=False)
+    status = models.ForeignKey(
+        MeetingStatus, models.PROTECT, null=True, db_index=False, db_constraint=False
+    )
     start_duration_ms = models.FloatField(null=True)
     meeting_duration_ms = models.FloatField(null=True)
     signaling_open_ms = models.FloatField(null=True)
@@ -246,17 +270,16 @@ class ClientEvent(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["attendee", "client_ms", "name", "sequence"],
+                # Events (sequence 0) before log lines: a fold reads them alone.
+                fields=["attendee", "sequence", "client_ms", "name"],
                 name="meetings_clientevent_natural_key",
             ),
         ]
         indexes = [
             models.Index(fields=["-happened_at", "-id"], name="meetings_event_newest"),
             models.Index(fields=["name", "-happened_at", "-id"], name="meetings_event_by_name"),
-            models.Index(fields=["meeting", "happened_at"], name="meetings_event_by_meeting"),
-            # What a fold reads: an attendee's events without the log lines.
             models.Index(
-                fields=["attendee"], condition=Q(sequence=0), name="meetings_event_by_attendee"
+                fields=["meeting", "-happened_at", "-id"], name="meetings_event_by_meeting"
             ),
         ]
         permissions = [("export_events", "Can export client events")]
@@ -296,3 +319,14 @@ class CloudWatchShipment(models.Model):
 
     def __str__(self) -> str:
         return self.stream
+
+
+# Django finds an app's models here.
+from meetings.rollups.models import (  # noqa: E402, F401
+    ClientKind,
+    RollupCell,
+    RollupDirty,
+    RollupStale,
+    RollupSum,
+    RollupTrouble,
+)

@@ -1,6 +1,7 @@
 """Which new facts are failures, and what each is reported as."""
 
 from collections.abc import Iterable
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -8,7 +9,7 @@ from django.urls import reverse
 
 from meetings import vocabulary, wording
 from meetings.facts import Fact
-from meetings.formats import Event
+from meetings.formats.gists import ClientColumns
 from portal.failures.kinds import Kind
 from portal.failures.sightings import Sighting
 
@@ -55,47 +56,53 @@ KINDS = {
 def sightings(facts: Iterable[Fact]) -> list[Sighting]:
     """Join failures, dropped attendees and device failures among new facts; bots left out."""
     return [
-        sighting(fact, KINDS[fact.arrival.event.name].slug)
+        sighting(fact, KINDS[fact.gist.name].slug)
         for fact in facts
-        if fact.arrival.event.name in KINDS and not fact.is_bot
+        if fact.gist.name in KINDS and not fact.is_bot
     ]
 
 
 def sighting(fact: Fact, kind: str) -> Sighting:
-    event = fact.arrival.event
-    status = _text(event, "meetingStatus")
-    reason = vocabulary.failure_reason(event)
-    platform = vocabulary.platform_of(_text(event, "sdkName"))
-    explanation = wording.explain(event.name, status, reason)
+    gist = fact.gist
+    client = ClientColumns(*gist.client)
+    platform = client.platform or vocabulary.platform_of(None)
+    explanation, cause = _cause(gist.name, gist.status, gist.reason)
     return Sighting(
         kind=kind,
         title=f"{explanation.title} ({platform})",
         reason=explanation.technical,
-        key=f"{fact.attendee_id}:{fact.client_ms}:{event.name}",
+        key=f"{fact.attendee_id}:{fact.client_ms}:{gist.name}",
         happened_at=fact.happened_at,
         person=fact.person,
-        version=_text(event, "sdkVersion"),
-        tags=_tags(event),
-        url=reverse("admin:attendee", args=[fact.attendee_id]),
-        detail=reason,
-        fingerprint=(event.name, wording.cause_of(status, reason), platform),
+        version=client.sdk_version,
+        tags=_tags(fact, client, platform),
+        url=_attendee_url().replace(_ANY, str(fact.attendee_id)),
+        detail=gist.reason,
+        fingerprint=(gist.name, cause, platform),
     )
 
 
-def _tags(event: Event) -> dict[str, str]:
-    def told(*names: str) -> str:
-        return " ".join(filter(None, (vocabulary.told(event, name) for name in names)))
+@lru_cache(maxsize=512)
+def _cause(name: str, status: str, reason: str) -> tuple[wording.Explanation, str]:
+    """The same few, again and again."""
+    return wording.explain(name, status, reason), wording.cause_of(status, reason)
 
+
+def _tags(fact: Fact, client: ClientColumns, platform: str) -> dict[str, str]:
     tags = {
-        "SDK": f"{vocabulary.platform_of(told('sdkName'))} {told('sdkVersion')}".strip(),
-        "Browser": told("browserName", "browserMajorVersion"),
-        "System": told("osName", "osVersion"),
-        "Device": told("deviceName"),
-        "Meeting": told("externalMeetingId") or event.meeting_id,
+        "SDK": f"{platform} {client.sdk_version}".strip(),
+        "Browser": f"{client.browser_name} {client.browser_major}".strip(),
+        "System": f"{client.os_name} {client.os_version}".strip(),
+        "Device": client.device_name,
+        "Meeting": vocabulary.known(fact.gist.external_meeting_id) or fact.gist.meeting_id,
     }
     return {name: value for name, value in tags.items() if value}
 
 
-def _text(event: Event, name: str) -> str:
-    value = event.attributes.get(name)
-    return "" if value is None else str(value)
+_ANY = "987654321"
+
+
+@cache
+def _attendee_url() -> str:
+    """With `_ANY` in the place of the id, as looking an URL up costs more than all the rest."""
+    return reverse("admin:attendee", args=[int(_ANY)])

@@ -5,9 +5,10 @@ name, and what nobody knows is kept as it came.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
-from meetings.formats.reading import Event
+from meetings.formats.reading import JSON, Event
 
 MAX_NAME = 128
 
@@ -243,7 +244,7 @@ MOBILE = frozenset({"iOS", "Android"})
 # Control characters, and those that turn the direction of the text around them.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
-_REASONS = (
+REASONS = (
     "meetingErrorMessage",
     "audioInputErrorMessage",
     "videoInputErrorMessage",
@@ -283,10 +284,13 @@ def platform_of(sdk_name: object) -> str:
 _NOT_KNOWN = frozenset({"Unavailable", "unknown"})
 
 
-def told(event: Event, name: str) -> str:
+def told(attributes: Mapping[str, JSON], name: str) -> str:
     """An attribute as text; empty where the client does not know it."""
-    value = event.attributes.get(name)
-    text = "" if value is None else str(value)
+    value = attributes.get(name)
+    return known("" if value is None else str(value))
+
+
+def known(text: str) -> str:
     return "" if text in _NOT_KNOWN else text
 
 
@@ -297,7 +301,7 @@ def is_bot(external_user_id: object) -> bool:
 
 def failure_reason(event: Event) -> str:
     """Why it failed in the client's words, whichever attribute holds them."""
-    for name in _REASONS:
+    for name in REASONS:
         reason = event.attributes.get(name)
         if isinstance(reason, str) and reason.strip():
             return reason

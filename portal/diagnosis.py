@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.checks import Tags, run_checks
 from django.db import connection
+from django.utils.module_loading import import_string
 
 from portal import aws, health
 from portal.figures import size
@@ -44,6 +45,7 @@ def examine() -> Iterator[Finding]:
     yield https()
     yield from deployment_checks()
     yield from aws_identity()
+    yield from import_string("portal.inbox.sqs.access.examine")()
     database = health.check_database()
     yield _of(database)
     if database.ok:
@@ -111,7 +113,7 @@ def deployment_checks() -> Iterator[Finding]:
 
 def aws_identity() -> Iterator[Finding]:
     """Who we are for AWS, only where something of AWS is switched on."""
-    if not settings.CLOUDWATCH_LOG_GROUP:
+    if not (settings.CLOUDWATCH_LOG_GROUP or settings.INBOX_SQS_URL):
         return
     try:
         identity = aws.client("sts").get_caller_identity()
@@ -172,5 +174,6 @@ def _ask(question: str) -> str:
 
 
 def _of(check: health.Health) -> Finding:
-    verdict = {True: Verdict.OK, False: Verdict.FAILURE, None: Verdict.WARNING}[check.ok]
+    broken = Verdict.FAILURE if check.essential else Verdict.WARNING
+    verdict = {True: Verdict.OK, False: broken, None: Verdict.WARNING}[check.ok]
     return Finding(check.name, verdict, check.detail, "" if check.ok else check.remedy)

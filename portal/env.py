@@ -22,7 +22,9 @@ class Env:
             raise ImproperlyConfigured(f"{name} must be True or False, not {value!r}.")
         return value == "True"
 
-    def number(self, name: str, default: int, *, minimum: int = 0) -> int:
+    def number(
+        self, name: str, default: int, *, minimum: int = 0, maximum: int | None = None
+    ) -> int:
         value = self.text(name, str(default))
         try:
             number = int(value)
@@ -30,6 +32,10 @@ class Env:
             raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
         if number < minimum:
             raise ImproperlyConfigured(f"{name} must be at least {minimum}, not {number}.")
+        if maximum is not None and number > maximum:
+            raise ImproperlyConfigured(f"{name} must be at most {maximum}, not {number}.")
+        if maximum is not None and number > maximum:
+            raise ImproperlyConfigured(f"{name} must be at most {maximum}, not {number}.")
         return number
 
     def fraction(self, name: str, default: float) -> float:
@@ -41,6 +47,13 @@ class Env:
         if not 0 <= fraction <= 1:
             raise ImproperlyConfigured(f"{name} must lie between 0 and 1, not {value}.")
         return fraction
+
+    def choice(self, name: str, default: str, *others: str) -> str:
+        value = self.text(name, default)
+        if value not in (default, *others):
+            allowed = " or ".join((default, *others))
+            raise ImproperlyConfigured(f"{name} must be {allowed}, not {value!r}.")
+        return value
 
     def words(self, name: str, default: str = "") -> list[str]:
         """A list separated by commas."""

@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 
 from portal import VERSION
 from portal.database.embedded import EmbeddedServer
+from portal.retention.purging import make_days
 
 FIRST_KEY_QUOTA = 60_000
 
@@ -30,6 +31,8 @@ def start_embedded_database() -> EmbeddedServer | None:
 def prepare_database() -> None:
     call_command("migrate", interactive=False, verbosity=0)
     import_string("portal.polling.schedules.sync_schedules")()
+    # Before the doors open: what comes first would else have to be moved into its day.
+    make_days()
 
 
 def collect_static_files() -> bool:

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.test import override_settings
 from rest_framework.test import APIClient
 
+from meetings import dimensions
+from meetings.rollups import kinds
 from portal.access.models import User
 from portal.access.services import create_key, forget_cached_keys
 from tests.world.portals import Portal
@@ -30,6 +32,13 @@ def _static_files_as_they_lie(tmp_path_factory: pytest.TempPathFactory) -> Itera
 def _fresh_key_cache() -> None:
     """Keys are cached for seconds in the process; the tests' database forgets them at once."""
     forget_cached_keys()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_dimensions() -> None:
+    """The ids of names and clients that another test's database had given."""
+    dimensions.forget_known()
+    kinds.forget_known()
 
 
 @pytest.fixture

@@ -36,10 +36,10 @@ def enqueue(facts: Iterable[Fact]) -> None:
         return
     groups: dict[tuple[int, str, str], list[int]] = {}
     for fact in facts:
-        event = fact.arrival.event
-        if not event.sequence and event.name != vocabulary.LOG_STREAM_REQUESTED:
-            key = (fact.arrival.delivery.pk, event.meeting_id, event.attendee_id)
-            groups.setdefault(key, []).append(event.ordinal)
+        gist = fact.gist
+        if not gist.sequence and gist.name != vocabulary.LOG_STREAM_REQUESTED:
+            key = (fact.delivery_id, gist.meeting_id, gist.attendee_id)
+            groups.setdefault(key, []).append(gist.ordinal)
     CloudWatchShipment.objects.bulk_create(
         CloudWatchShipment(
             delivery_id=delivery_id,

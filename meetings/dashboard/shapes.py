@@ -7,6 +7,7 @@ from typing import Self
 
 from meetings.filters import NOT_TOLD
 from meetings.models import ClientEvent, Meeting
+from portal.freshness import Freshness
 from portal.timerange import TimeRange
 
 _LONGEST = 200
@@ -53,7 +54,10 @@ def _clean(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How often something happened, and to how many attendees."""
+    """How often something happened, and to how many attendees.
+
+    `people` is told of the drops and device failures of a period, not of the one before.
+    """
 
     times: int = 0
     people: int = 0
@@ -204,19 +208,6 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Freshness:
-    """How far the figures reach. `last_received_at` None: nothing ever came."""
-
-    last_received_at: datetime | None
-    behind: timedelta
-    read_at: datetime
-
-    @property
-    def as_of(self) -> datetime:
-        return self.read_at - self.behind
-
-
-@dataclass(frozen=True, slots=True)
 class Choices:
     """What the filters offer, from all clients ever seen."""
 
@@ -229,13 +220,17 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """The figures that stand first, here and on the overview."""
+    """The figures that stand first, here and on the overview.
+
+    `last_received_at` None: nothing ever came.
+    """
 
     period: TimeRange
     clients: ClientChoice
     now: Period
     before: Period
     live: Live
+    last_received_at: datetime | None
     freshness: Freshness
     trend: Trend
 

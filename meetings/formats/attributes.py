@@ -80,8 +80,9 @@ def _kept(
         if len(typed_key) > MAX_KEY:
             typed_key, cut = typed_key[: MAX_KEY - 1] + "…", cut + 1
         if isinstance(typed, str):
-            shortened = shorten(_CONTROL.sub("\ufffd", typed))
-            cut += shortened.endswith("…") and shortened != typed
+            typed = _visible(typed)
+            shortened = shorten(typed)
+            cut += shortened != typed
             typed = shortened
         kept[typed_key] = typed
     return kept, cut, dropped
@@ -95,6 +96,10 @@ def _needs_no_care(key: str, value: JSON) -> bool:
         and 0 < len(value) <= MAX_VALUE_BYTES // 4
         and value.isprintable()
     )
+
+
+def _visible(text: str) -> str:
+    return text if text.isprintable() else _CONTROL.sub("\ufffd", text)
 
 
 def shorten(text: str, max_bytes: int = MAX_VALUE_BYTES) -> str:
@@ -122,7 +127,7 @@ def _flat(value: JSON) -> JSON:
 def _typed(key: str, value: JSON) -> tuple[str, JSON]:
     """Known numbers and booleans that cannot be read move to "<key>Text" and stay visible."""
     if key in NUMBERS:
-        read = _number(value)
+        read = readable_number(value)
         return (key, read) if read is not None else (f"{key}Text", _text(value))
     if key in BOOLEANS:
         truth = _TRUTH.get(_text(value).strip().lower())
@@ -134,7 +139,7 @@ def _typed(key: str, value: JSON) -> tuple[str, JSON]:
     return key, value
 
 
-def _number(value: JSON) -> int | float | None:
+def readable_number(value: JSON) -> int | float | None:
     if isinstance(value, str):
         value = number(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -142,6 +147,11 @@ def _number(value: JSON) -> int | float | None:
     if not math.isfinite(value) or abs(value) >= 2**63:
         return None
     return int(value) if value == int(value) else value
+
+
+def readable_text(value: JSON) -> str:
+    """A known text as it is kept, unless it is too long."""
+    return _visible(_text(value))
 
 
 def _text(value: JSON) -> str:
@@ -153,13 +163,19 @@ def _text(value: JSON) -> str:
 
 
 def _without_meaningless_zeros(name: str, attributes: dict[str, JSON]) -> None:
-    """The mobile SDKs report 0, not nothing, for what was never measured."""
-    if platform_of(attributes.get("sdkName")) not in MOBILE:
-        return
-    started = attributes.get("meetingStartDurationMs", 1) != 0 and name != JOIN_FAILED
-    for duration in DURATIONS & attributes.keys():
-        if attributes[duration] == 0 and not (started and duration == "meetingDurationMs"):
+    if platform_of(attributes.get("sdkName")) in MOBILE:
+        for duration in meaningless_zeros(name, attributes):
             del attributes[duration]
+
+
+def meaningless_zeros(name: str, attributes: Mapping[str, JSON]) -> list[str]:
+    """The mobile SDKs report 0, not nothing, for what was never measured."""
+    started = attributes.get("meetingStartDurationMs", 1) != 0 and name != JOIN_FAILED
+    return [
+        duration
+        for duration in DURATIONS & attributes.keys()
+        if attributes[duration] == 0 and not (started and duration == "meetingDurationMs")
+    ]
 
 
 def _derive_major_version(attributes: dict[str, JSON]) -> None:

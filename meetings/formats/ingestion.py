@@ -28,13 +28,13 @@ from meetings.formats.tokens import blank_tokens, may_hold_token, without_secret
 from meetings.vocabulary import KNOWN_ATTRIBUTES, MAX_NAME, printable
 
 # Payload keys that belong to the transport: an event sent again has another ttl.
-_TRANSPORT = ("ts", "ttl")
-_MEETING_TYPE = "Meet"
+TRANSPORT = ("ts", "ttl")
+MEETING_TYPE = "Meet"
 # Rejected items are kept with their metadata, so it must not multiply a large body.
 _MAX_METADATA_BYTES = 4096
 _MAX_METADATA_TEXT = 256
 # Metadata counts for every payload below it: large ones times many payloads would take hours.
-_MAX_SHARED_BYTES = 32 * 1024 * 1024
+MAX_SHARED_BYTES = 32 * 1024 * 1024
 
 
 class _Item(NamedTuple):
@@ -83,7 +83,7 @@ class _Shares:
     def of(self, metadata: dict[str, JSON], payloads: int) -> dict[str, JSON]:
         """The metadata, or what is known and short of it where all of it would be too much."""
         self._bytes += len(encode(metadata)) * payloads
-        return metadata if self._bytes <= _MAX_SHARED_BYTES else _known(metadata)
+        return metadata if self._bytes <= MAX_SHARED_BYTES else _known(metadata)
 
 
 def redact(body: bytes) -> bytes:
@@ -130,7 +130,7 @@ def _event(
     if not item.is_payload:
         raise RefusedItemError("no-payloads", "The element of events has no list of payloads.")
     claimed = {**record_metadata, **item.metadata, **payload}
-    if item.kind not in ("", _MEETING_TYPE):
+    if item.kind not in ("", MEETING_TYPE):
         claimed["ingestionType"] = item.kind
     return build_event(
         ordinal,
@@ -138,7 +138,7 @@ def _event(
         histories,
         name=payload.get("name"),
         timestamp=payload.get("ts", payload.get("timestampMs")),
-        drop=_TRANSPORT,
+        drop=TRANSPORT,
     )
 
 

@@ -45,7 +45,7 @@ def dashboard_page(request: HttpRequest) -> HttpResponse:
         "meetings/dashboard.html",
         title="Meetings dashboard",
         board=board,
-        stale=staleness(board.freshness),
+        stale=staleness(board),
         tiles=tiles(board),
         charts=_charts(board),
         tables=_tables(board),

@@ -14,6 +14,7 @@ from meetings.formats import JSON
 from meetings.models import ClientEvent
 from meetings.pages import event_tables
 from portal import figures
+from portal.inbox.retention import BODIES
 from portal.pieces import State
 
 _LONGEST_VALUE = 2000
@@ -34,7 +35,8 @@ class Detail:
     advice: str
     since_join: str
     attributes: Sequence[tuple[str, str]]
-    is_archived: bool
+    missing: str = ""
+    """Why there are no more attributes than the columns, where the body was not read."""
     raw_url: str = ""
 
 
@@ -82,8 +84,8 @@ def build(
         advice=explanation.advice if explanation else "",
         since_join=offset(since_join_ms),
         attributes=_attributes(archived.attributes) if archived else _columns(event),
-        is_archived=archived is not None,
-        raw_url=raw_url,
+        missing="" if archived else _missing(event),
+        raw_url="" if archived is None and _is_gone(event) else raw_url,
     )
 
 
@@ -103,6 +105,25 @@ def raw_url(event: ClientEvent, request: HttpRequest) -> str:
         return reverse("admin:inbox_delivery_change", args=[event.delivery_id])
     except NoReverseMatch:
         return ""
+
+
+def _is_gone(event: ClientEvent) -> bool:
+    """By the settings of today; the body came with the event or later, as a replay."""
+    before = BODIES.cutoff()
+    return before is not None and event.received_at < before
+
+
+def _missing(event: ClientEvent) -> str:
+    if _is_gone(event):
+        days = f"{BODIES.days} day{'' if BODIES.days == 1 else 's'}"
+        return (
+            f"The body that brought this event was deleted by retention after {days}. "
+            "These are the columns that stay."
+        )
+    return (
+        "The body that brought this event is no longer kept, or this page would have to read too "
+        "many. These are the event's columns."
+    )
 
 
 def _ending(event: ClientEvent) -> str:

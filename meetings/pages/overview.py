@@ -14,13 +14,13 @@ from portal.timerange import TimeRange
 def meetings_panel(request: HttpRequest, period: TimeRange) -> SafeString:
     """Before the first event has come, how to send one."""
     board = dashboard.overview(period)
-    if board.freshness.last_received_at is None:
+    if board.last_received_at is None:
         return render_to_string("meetings/overview_empty.html", {"curl": curl(request)}, request)
     return render_to_string(
         "meetings/overview_panel.html",
         {
             "tiles": tiles(board),
-            "stale": staleness(board.freshness),
+            "stale": staleness(board),
             "url": links.dashboard(period, dashboard.ClientChoice()),
             "troubled": subject_tables.meetings(board.troubled),
             "troubled_url": links.meetings(live="1", failed="1"),

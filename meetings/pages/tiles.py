@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 
 from meetings import vocabulary
 from meetings.dashboard import Headline
-from meetings.dashboard.shapes import Freshness, Period, Tally
+from meetings.dashboard.shapes import Period, Tally
 from meetings.pages import links
 from portal import figures
 from portal.pieces import State
-
-_LATE = timedelta(seconds=30)  # the drain needs a second; more than this is worth a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +44,11 @@ def tiles(board: Headline) -> list[Tile]:
     ]
 
 
-def staleness(freshness: Freshness) -> str:
+def staleness(board: Headline) -> str:
     """Why figures may be old; nothing if they are not."""
-    if freshness.last_received_at is None:
+    if board.last_received_at is None:
         return "No client event has ever come in"
-    if freshness.behind > _LATE:
-        return f"Events of the last {figures.duration(freshness.behind)} are not counted yet"
-    return ""
+    return board.freshness.stale
 
 
 def _known(period: Period, value: float | None) -> float | None:
@@ -79,7 +75,7 @@ def _join_success(board: Headline) -> Tile:
         better="up",
         spark=board.trend.course("join_success"),
         as_of=board.freshness.as_of,
-        stale=staleness(board.freshness),
+        stale=staleness(board),
         state=state,
         note=note,
     )
@@ -96,7 +92,7 @@ def _shut_out(board: Headline) -> Tile:
         better="down",
         spark=board.trend.course("failed"),
         as_of=board.freshness.as_of,
-        stale=staleness(board.freshness),
+        stale=staleness(board),
         state=_count_state(now, now.shut_out, "bad"),
         note="" if now.is_empty else f"{attempts:,} failed {_plural(attempts, 'attempt')}",
     )
@@ -113,7 +109,7 @@ def _tally(board: Headline, label: str, name: str, event: str) -> Tile:
         better="down",
         spark=board.trend.course(name),
         as_of=board.freshness.as_of,
-        stale=staleness(board.freshness),
+        stale=staleness(board),
         state=_count_state(board.now, tally.times, "warn"),
         note=_people(tally.people) if tally.times else "",
     )
@@ -131,7 +127,7 @@ def _time_to_join(board: Headline, label: str, name: str, note: str) -> Tile:
         better="down",
         spark=board.trend.course(name),
         as_of=board.freshness.as_of,
-        stale=staleness(board.freshness),
+        stale=staleness(board),
         note=f"{'p50' if name == 'start_p50_ms' else 'p95'}: {note} took at most this",
     )
 
@@ -148,7 +144,7 @@ def _live(board: Headline) -> Tile:
         board.live.meetings,
         links.meetings(live="1", range="24h"),
         as_of=board.freshness.as_of,
-        stale=staleness(board.freshness),
+        stale=staleness(board),
         note=f"{_people(board.live.people)} in them{everyone}",
     )
 

@@ -1,6 +1,7 @@
 """Where a request comes from, as far as our own proxies can vouch for it."""
 
 import ipaddress
+from functools import lru_cache
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -12,11 +13,17 @@ def client_address(request: HttpRequest) -> str:
     Each of our TRUSTED_PROXIES adds one entry at the right of X-Forwarded-For. What stands further
     left was written by the client and proves nothing.
     """
-    peer = _address(request.META.get("REMOTE_ADDR", ""))
+    meta = request.META
+    return address_behind(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""))
+
+
+def address_behind(peer: str, forwarded_for: str) -> str:
+    """As client_address, of what a server without Django's requests knows."""
+    peer = _address(peer)
     proxies = settings.TRUSTED_PROXIES
     if not proxies:
         return peer
-    entries = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    entries = forwarded_for.split(",")
     if len(entries) < proxies:
         return peer  # did not come through all of them
     return _address(entries[-proxies]) or peer
@@ -32,6 +39,7 @@ def network_of(address: str) -> str:
     return address
 
 
+@lru_cache(maxsize=4096)
 def _address(text: str) -> str:
     """An IP address in one spelling, without port, brackets and zone; "" if it is none."""
     text = text.strip()

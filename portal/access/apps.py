@@ -8,10 +8,12 @@ class AccessConfig(AppConfig):
     verbose_name = "Access"
 
     def ready(self) -> None:
+        from portal.access import retention
         from portal.access.admin import replace_foreign_pages
         from portal.access.pages import register_pages
         from portal.access.roles import sync_roles
 
         post_migrate.connect(sync_roles, dispatch_uid="portal.access.roles")
         register_pages()
+        retention.register_classes()
         replace_foreign_pages()

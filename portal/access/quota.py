@@ -9,8 +9,9 @@ import threading
 import time
 from dataclasses import dataclass
 
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 
+from portal.access import outage
 from portal.access.models import ApiKey
 
 _CHUNKS = 100
@@ -32,10 +33,13 @@ class _Lease:
     limit: int
     left: int = 0
     refused: int | None = None  # this much was not to be had any more: do not ask again
+    is_borrowing: bool = False  # ahead of need
+    is_alone: bool = False  # has been granted without the database
 
 
 _leases: dict[str, _Lease] = {}
 _lock = threading.Lock()
+_borrowing = threading.Lock()
 
 
 def take_quota(key: ApiKey, amount: int = 1) -> int:
@@ -53,8 +57,46 @@ def take_quota(key: ApiKey, amount: int = 1) -> int:
         missing = _take_from_lease(key.digest, minute, limit, amount)
         if missing == 0:
             return 0
-        if missing is None or not _borrow(key, minute, limit, missing):
+        if missing is None:
             return 60 - int(now % 60)
+        if not _borrow(key, minute, limit, missing):
+            # Another thread may have had the last of it, and not used it up.
+            if _take_from_lease(key.digest, minute, limit, amount) == 0:
+                return 0
+            return 60 - int(now % 60)
+
+
+def take_at_hand(key: ApiKey) -> tuple[bool, bool]:
+    """Charge 1 if it can be had without the database: whether it was.
+
+    The second value asks for `borrow_ahead`, one caller at a time, as the lease comes to its end.
+    """
+    limit = key.quota_per_minute
+    if limit is None:
+        return True, False
+    minute = int(time.time() // 60)
+    with _lock:
+        lease = _lease(key.digest, minute, limit)
+        if lease.left < 1:
+            return False, False
+        lease.left -= 1
+        is_low = lease.left < limit // _CHUNKS // 2
+        borrow = is_low and not lease.is_borrowing and lease.refused is None
+        lease.is_borrowing |= borrow
+    return True, borrow
+
+
+def borrow_ahead(key: ApiKey) -> None:
+    """Add a chunk to the lease before it is needed."""
+    limit = key.quota_per_minute
+    if limit is None:
+        return
+    minute = int(time.time() // 60)
+    try:
+        _borrow(key, minute, limit, max(1, limit // _CHUNKS))
+    finally:
+        with _lock:
+            _lease(key.digest, minute, limit).is_borrowing = False
 
 
 def _take_from_lease(digest: str, minute: int, limit: int, amount: int) -> int | None:
@@ -69,13 +111,22 @@ def _take_from_lease(digest: str, minute: int, limit: int, amount: int) -> int |
 
 
 def _borrow(key: ApiKey, minute: int, limit: int, missing: int) -> bool:
-    """Add a chunk to the lease, or just what is missing near the end of the quota."""
+    """Add a chunk to the lease, or just what is missing near the end of the quota.
+
+    One at a time: what the database has granted must be in the lease before another one asks.
+    """
+    with _borrowing:
+        return _borrow_alone(key, minute, limit, missing)
+
+
+def _borrow_alone(key: ApiKey, minute: int, limit: int, missing: int) -> bool:
     for chunk in sorted({missing, max(missing, limit // _CHUNKS)}, reverse=True):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _BORROW, {"key": key.pk, "minute": minute, "chunk": chunk, "limit": limit}
-            )
-            granted = cursor.fetchone() is not None
+        try:
+            granted = _borrow_chunk(key, minute, limit, chunk)
+        except (DatabaseError, InterfaceError):
+            if not outage.goes_on():
+                raise
+            return _grant_alone(key, minute, limit)
         with _lock:
             lease = _lease(key.digest, minute, limit)
             if granted:
@@ -84,6 +135,22 @@ def _borrow(key: ApiKey, minute: int, limit: int, missing: int) -> bool:
     with _lock:
         _lease(key.digest, minute, limit).refused = missing
     return False
+
+
+def _borrow_chunk(key: ApiKey, minute: int, limit: int, chunk: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(_BORROW, {"key": key.pk, "minute": minute, "chunk": chunk, "limit": limit})
+        return cursor.fetchone() is not None
+
+
+def _grant_alone(key: ApiKey, minute: int, limit: int) -> bool:
+    """Without the database each process grants the quota for itself, once a minute."""
+    with _lock:
+        lease = _lease(key.digest, minute, limit)
+        is_first, lease.is_alone = not lease.is_alone, True
+        if is_first:
+            lease.left += limit
+    return is_first
 
 
 def _lease(digest: str, minute: int, limit: int) -> _Lease:

@@ -1,20 +1,22 @@
 """Keys and people: everything that writes more than one row."""
 
 import hashlib
+import logging
 import re
 import secrets
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from portal.access import audit
+from portal.access import audit, outage
 from portal.access.models import ApiKey, KeyKind, QuotaWindow, SignInAttempt, User
 from portal.access.origins import normalise_origin
 from portal.access.quota import take_quota
@@ -28,10 +30,15 @@ __all__ = [
     "delete_stale_rows",
     "find_key",
     "forget_cached_keys",
+    "is_use_noted",
     "note_use",
+    "remembered_key",
+    "renew_key",
     "revoke_key",
     "take_quota",
 ]
+
+logger = logging.getLogger(__name__)
 
 _MARKS = {KeyKind.INGEST: "gri_", KeyKind.SECRET: "grs_"}
 _KEY = re.compile(r"gr[is]_[A-Za-z0-9_-]{43}")
@@ -41,7 +48,16 @@ CACHE_SECONDS = 5  # how long a revoked key may still be accepted by another pro
 _CACHE_SIZE = 2048
 _USE_NOTED_SECONDS = 60
 
-_cache: dict[str, tuple[float, ApiKey]] = {}
+
+@dataclass(slots=True)
+class _Cached:
+    key: ApiKey
+    expires: float
+    read_at: float
+    is_renewing: bool = False
+
+
+_cache: dict[str, _Cached] = {}
 _noted: dict[int, float] = {}
 _lock = threading.Lock()
 
@@ -138,12 +154,37 @@ def find_key(text: str, kind: str) -> ApiKey | None:
     digest = _digest(text)
     with _lock:
         found = _cache.get(digest)
-    if found and found[0] > time.monotonic():
-        key: ApiKey | None = found[1]
+    if found and found.expires > time.monotonic():
+        key: ApiKey | None = found.key
     else:
-        key = ApiKey.objects.usable().filter(digest=digest).first()
-        _remember(digest, key)
+        key = _read_or_recall_key(digest, found)
     return key if key and key.kind == kind and key.is_usable() else None
+
+
+def remembered_key(text: str, kind: str) -> tuple[ApiKey | None, bool]:
+    """As find_key, but from memory alone: None also where the database would have to be asked.
+
+    The second value asks for `renew_key`, one caller at a time: the answer grows old, and with a
+    new one in time a busy key is never looked up while its requests wait.
+    """
+    found = _cache.get(_digest(text))
+    now = time.monotonic()
+    if found is None or found.expires <= now:
+        return None, False
+    renew = not found.is_renewing and found.expires - now < CACHE_SECONDS / 2
+    if renew:
+        found.is_renewing = True
+    key = found.key
+    return (key if key.kind == kind and key.is_usable() else None), renew
+
+
+def renew_key(text: str) -> None:
+    _read_key(_digest(text))
+
+
+def is_use_noted(key: ApiKey) -> bool:
+    """Whether note_use would do nothing."""
+    return _noted.get(key.pk, -_USE_NOTED_SECONDS) > time.monotonic() - _USE_NOTED_SECONDS
 
 
 def note_use(key: ApiKey) -> None:
@@ -156,11 +197,15 @@ def note_use(key: ApiKey) -> None:
             _noted.clear()
         _noted[key.pk] = now
     moment = timezone.now()
-    ApiKey.objects.filter(
-        Q(last_used_at__isnull=True)
-        | Q(last_used_at__lt=moment - timedelta(seconds=_USE_NOTED_SECONDS)),
-        pk=key.pk,
-    ).update(last_used_at=moment)
+    long_ago = moment - timedelta(seconds=_USE_NOTED_SECONDS)
+    unnoted = ApiKey.objects.filter(
+        Q(last_used_at__isnull=True) | Q(last_used_at__lt=long_ago), pk=key.pk
+    )
+    try:
+        unnoted.update(last_used_at=moment)
+    except (DatabaseError, InterfaceError):
+        if not outage.goes_on():
+            raise
 
 
 def forget_cached_keys() -> None:
@@ -206,10 +251,28 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _remember(digest: str, key: ApiKey | None) -> None:
-    if key is None:
-        return  # unknown keys are not kept: there is no end of them
+def _read_or_recall_key(digest: str, found: _Cached | None) -> ApiKey | None:
+    """What was read last counts while the database is away, if doors can do without it."""
+    try:
+        return _read_key(digest)
+    except (DatabaseError, InterfaceError) as error:
+        now = time.monotonic()
+        is_good = found and now - found.read_at < outage.KEYS_ARE_GOOD_SECONDS
+        if not (found and is_good and outage.goes_on()):
+            raise
+        logger.warning("A key is believed without the database: %s", error)
+        found.expires = now + CACHE_SECONDS
+        return found.key
+
+
+def _read_key(digest: str) -> ApiKey | None:
+    read_at = time.monotonic()
+    key = ApiKey.objects.usable().filter(digest=digest).first()
     with _lock:
+        if key is None:  # unknown keys are not kept: there is no end of them
+            _cache.pop(digest, None)
+            return None
         if len(_cache) >= _CACHE_SIZE:
             _cache.clear()
-        _cache[digest] = (time.monotonic() + CACHE_SECONDS, key)
+        _cache[digest] = _Cached(key, read_at + CACHE_SECONDS, read_at)
+    return key

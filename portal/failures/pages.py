@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
-from portal import search
+from portal import freshness, search
 from portal.access.models import User
 from portal.admin import render_page
 from portal.charts.bars import Bar
@@ -118,6 +118,7 @@ def failure_page(request: HttpRequest, pk: int) -> HttpResponse:
         ],
         everything_url=link(failure) if link else "",
         rows_url="#occurrences" if number else "",
+        freshness=freshness.of(freshness.DRAIN),
         all_time_url=_all_time(failure),
         last_seen_url=_around(failure, period),
         notes=failure.notes.all()[:_HISTORY],

@@ -4,8 +4,9 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 # PostgreSQL cannot store NUL, nor UTF-8 hold half a surrogate pair; both arrive in JSON.
@@ -37,7 +38,7 @@ class Sighting:
     @property
     def group(self) -> UUID:
         """Names the failure. Without a fingerprint the title alone decides."""
-        return _digest(self.kind, *(self.fingerprint or (self.title,)))
+        return _group(self.kind, *(self.fingerprint or (self.title,)))
 
     @property
     def occurrence(self) -> UUID:
@@ -45,10 +46,12 @@ class Sighting:
 
     def storable(self) -> "Sighting":
         """The same, with texts as the columns hold them: cut, and free of what breaks them."""
-        return replace(
-            self,
+        return Sighting(
+            kind=self.kind,
             title=fit(self.title, 200) or "Something failed",
             reason=fit(self.reason, 500),
+            key=self.key,
+            happened_at=self.happened_at,
             person=fit(self.person, 200),
             version=fit(self.version, 64),
             tags={
@@ -58,6 +61,7 @@ class Sighting:
             },
             url=_own_path(self.url),
             detail=fit(self.detail, 4000),
+            fingerprint=self.fingerprint,
         )
 
 
@@ -66,8 +70,15 @@ def _digest(*parts: str) -> UUID:
     return UUID(bytes=hashlib.blake2b(text, digest_size=16).digest())
 
 
+@lru_cache(maxsize=1024)
+def _group(*parts: str) -> UUID:
+    return _digest(*parts)
+
+
 def fit(text: str, length: int) -> str:
-    text = _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text).strip()
+    if not text.isprintable():
+        text = _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    text = text.strip()
     return text if len(text) <= length else text[: length - 1] + "…"
 
 

@@ -1,7 +1,7 @@
 """How the inbox is doing: for /readyz, the banner on pages, and Prometheus."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Max
@@ -12,12 +12,23 @@ from portal.figures import duration
 from portal.health import Health
 from portal.inbox.models import Delivery, Quarantine
 from portal.inbox.services import held_by_reason
+from portal.inbox.sqs import watch
 from portal.metrics import Figure
+
+
+def behind(now: datetime) -> timedelta:
+    """How far the drain is behind."""
+    return Delivery.objects.all().oldest_waiting_age(now=now)
+
+
+def all_behind(now: datetime) -> timedelta:
+    """How far the figures of pages are behind: what lies on the queue counts too."""
+    return behind(now) + watch.behind(now)
 
 
 def check_drain() -> Health:
     """Deliveries become facts soon after they came."""
-    lag = Delivery.objects.oldest_waiting_age(now=timezone.now())
+    lag = behind(timezone.now())
     if lag.total_seconds() <= settings.READY_MAX_LAG_SECONDS:
         return Health("drain", ok=True, detail="Deliveries are handled as they come.")
     return Health(
@@ -29,7 +40,7 @@ def check_drain() -> Health:
 
 
 def figures() -> Iterator[Figure]:
-    lag = Delivery.objects.oldest_waiting_age(now=timezone.now())
+    lag = behind(timezone.now())
     yield Figure(
         "greenroom_drain_lag_seconds",
         "Age of the oldest delivery that is not yet handled.",

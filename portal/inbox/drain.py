@@ -6,20 +6,22 @@ and the next one takes over at once.
 """
 
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from itertools import takewhile
+from datetime import UTC, date, timedelta
+from operator import attrgetter
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 
+from portal.database.statements import run as run_statement
 from portal.inbox.handlers import WHOLE_BODY, Handler, RefusedItem, handler_of, in_order
-from portal.inbox.models import Delivery
+from portal.inbox.models import Delivery, DeliveryQuerySet
 from portal.inbox.services import quarantine, settle
 
 logger = logging.getLogger(__name__)
@@ -32,14 +34,21 @@ BATCH_BYTES = 16 * 1024 * 1024
 # A server that has to recover after a crashed backend is back within this, unless it is very busy.
 RECOVERY_SECONDS = 5.0
 
-# Whose attempt is to be taken back when the database answers again.
-_owed: set[int] = set()
+# Partitions of deliveries that nearly always hold all that is waiting; and how often all are asked.
+RECENT = timedelta(days=1)
+EVERYWHERE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     id: int
+    day: date
+    """With the id, where the delivery lies."""
     attempts: int
+
+
+# Whose attempt is to be taken back when the database answers again.
+_owed: list[Claim] = []
 
 
 Companion = Callable[[threading.Event], None]
@@ -100,79 +109,109 @@ def drain_once() -> int:
     """Handle one batch; returns how many deliveries were taken up."""
     _pay_back()
     claims = claim(settings.INBOX_BATCH)
-    fresh = [one.id for one in claims if one.attempts == 1]
-    again = [one for one in claims if one.attempts > 1]
+    fresh = [one for one in claims if one.attempts == 1]
     if fresh:
         _handle_together(fresh)
-    for one in again:
+    for one in claims:
         if one.attempts > settings.INBOX_MAX_ATTEMPTS:
             _give_up(one)
-        else:
-            _handle_alone(one.id)
+        elif one.attempts > 1:
+            _handle_alone(one)
     return len(claims)
 
 
 def claim(limit: int) -> list[Claim]:
     """Choose waiting deliveries and count the attempt, committed before anything is tried."""
+    return _claim(limit, *_days.next())
+
+
+class _Days:
+    """Which partitions to look at: the last ones mostly, all of them every now and then."""
+
+    def __init__(self) -> None:
+        self._all_since = -math.inf
+
+    def next(self) -> tuple[date, date]:
+        if time.monotonic() - self._all_since > EVERYWHERE_SECONDS:
+            self._all_since = time.monotonic()
+            return date.min, date.max
+        now = timezone.now().astimezone(UTC)
+        return (now - RECENT).date(), (now + RECENT).date()
+
+
+_days = _Days()
+
+
+# Those that fit in memory, but always the first; and of those at the head the fresh ones, or one
+# whose handling was begun before. Whoever shares a claim with a body that kills the process would
+# share its attempts as well, and be given up with it.
+_CLAIM = """
+    WITH head AS (
+        SELECT id, stored_on, attempts, size_bytes FROM inbox_delivery
+        WHERE state = 'waiting' AND stored_on BETWEEN %(first_day)s AND %(last_day)s
+            AND (claimed_at IS NULL OR claimed_at < %(left_alone_since)s)
+        ORDER BY id LIMIT %(limit)s
+        FOR UPDATE SKIP LOCKED
+    ), numbered AS (
+        SELECT id, stored_on, row_number() OVER upto AS number, max(attempts) OVER upto AS begun,
+            sum(size_bytes) OVER upto AS bytes
+        FROM head WINDOW upto AS (ORDER BY id ROWS UNBOUNDED PRECEDING)
+    )
+    UPDATE inbox_delivery d SET attempts = d.attempts + 1, claimed_at = %(now)s
+    FROM numbered n
+    WHERE d.id = n.id AND d.stored_on = n.stored_on
+        AND d.stored_on BETWEEN %(first_day)s AND %(last_day)s
+        AND (n.number = 1 OR (n.begun = 0 AND n.bytes <= %(bytes)s))
+    RETURNING d.id, d.stored_on, d.attempts
+"""
+
+
+def _claim(limit: int, first_day: date, last_day: date) -> list[Claim]:
     now = timezone.now()
-    with transaction.atomic():
-        rows = (
-            Delivery.objects.waiting()
-            .filter(Q(claimed_at__isnull=True) | Q(claimed_at__lt=now - CLAIM_GAP))
-            .select_for_update(skip_locked=True, of=("self",))
-            .order_by("id")
-            .values_list("id", "attempts", "size_bytes")[:limit]
-        )
-        chosen = list(_up_to(BATCH_BYTES, _suspects_alone(list(rows))))
-        Delivery.objects.filter(pk__in=[one.id for one in chosen]).update(
-            attempts=F("attempts") + 1, claimed_at=now
-        )
-    return chosen
+    rows = run_statement(
+        _CLAIM,
+        {
+            "first_day": first_day,
+            "last_day": last_day,
+            "left_alone_since": now - CLAIM_GAP,
+            "limit": limit,
+            "now": now,
+            "bytes": BATCH_BYTES,
+        },
+    )
+    return sorted((Claim(*row) for row in rows), key=attrgetter("id"))
 
 
-def _suspects_alone(rows: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """The fresh ones at the head, or one whose handling was begun before.
-
-    Whoever shares a claim with a body that kills the process would share its attempts as well,
-    and be given up with it.
-    """
-    if rows and rows[0][1]:
-        return rows[:1]
-    return list(takewhile(lambda row: not row[1], rows))
+def _of(claims: Sequence[Claim]) -> DeliveryQuerySet:
+    """These deliveries as far as they are still waiting."""
+    days = {one.day for one in claims}
+    return Delivery.objects.waiting().filter(
+        pk__in=[one.id for one in claims], stored_on__in=sorted(days)
+    )
 
 
-def _up_to(limit: int, rows: Sequence[tuple[int, int, int]]) -> Iterator[Claim]:
-    """As many rows as fit in memory, but always the first."""
-    total = 0
-    for number, (pk, attempts, size) in enumerate(rows):
-        total += size
-        if number and total > limit:
-            return
-        yield Claim(pk, attempts + 1)
-
-
-def _handle_together(ids: Sequence[int]) -> None:
-    error = _failure_of(ids)
+def _handle_together(claims: Sequence[Claim]) -> None:
+    error = _failure_of(claims)
     if error is None:
         return
-    logger.info("A batch of %d deliveries failed (%s); trying each alone.", len(ids), error)
-    for pk in ids:
-        _handle_alone(pk)
+    logger.info("A batch of %d deliveries failed (%s); trying each alone.", len(claims), error)
+    for one in claims:
+        _handle_alone(one)
 
 
-def _handle_alone(pk: int) -> None:
-    error = _failure_of([pk])
+def _handle_alone(one: Claim) -> None:
+    error = _failure_of([one])
     if error is None:
         return
-    logger.error("Delivery %d could not be handled.", pk, exc_info=error)
-    _hold(pk, "handling-failed", f"{type(error).__name__}: {error}")
+    logger.error("Delivery %d could not be handled.", one.id, exc_info=error)
+    _hold(one, "handling-failed", f"{type(error).__name__}: {error}")
 
 
-def _failure_of(ids: Sequence[int]) -> Exception | None:
+def _failure_of(claims: Sequence[Claim]) -> Exception | None:
     """Handle these deliveries; returns what went wrong with them, and raises what did not."""
     began = time.monotonic()
     try:
-        _handle(ids)
+        _handle(claims)
     except Exception as error:
         if not _is_the_databases(error):
             return error
@@ -180,7 +219,7 @@ def _failure_of(ids: Sequence[int]) -> Exception | None:
         # so that what was handled together is tried alone next, and the culprit is held in the
         # end. Any other outage is nobody's fault.
         if not (_is_unexplained_loss(error) and _server_outlived(began)):
-            _give_back(ids)
+            _give_back(claims)
         raise
     return None
 
@@ -227,25 +266,33 @@ def _is_the_databases(error: Exception) -> bool:
     """Whether the database is the cause and will recover, rather than the body being handled.
 
     By SQLSTATE class: connection, rollback (deadlock), resources, lock not available, shutdown;
-    and a server that takes no writes, as after a failover.
+    and a server that takes no writes, as after a failover, or whose tables are those of another
+    version of the portal.
     """
     if not isinstance(error, DatabaseError | InterfaceError):
         return False
     state = getattr(error.__cause__, "sqlstate", None)
     if state is None:
         return isinstance(error, OperationalError | InterfaceError)
-    return state[:2] in {"08", "40", "53", "55", "57"} or state == "25006"
+    return state[:2] in {"08", "40", "53", "55", "57"} or state in _ELSEWHERE
 
 
-def _handle(ids: Sequence[int]) -> None:
+_ELSEWHERE = {
+    "25006",  # read-only
+    "42P01",  # no such table
+    "42703",  # no such column
+}
+
+
+# What handlers and quarantine ask of a delivery; the rest would cost more to read than to handle.
+_NEEDED = ("door", "stored_on", "received_at", "body", "replay_of_id")
+
+
+def _handle(claims: Sequence[Claim]) -> None:
     """Write facts and folds of these deliveries, and settle them, in one transaction."""
     with transaction.atomic():
-        deliveries = list(
-            Delivery.objects.waiting()
-            .filter(pk__in=ids)
-            .select_for_update(skip_locked=True, of=("self",))
-            .order_by("id")
-        )
+        locked = _of(claims).select_for_update(skip_locked=True).order_by("id")
+        deliveries = list(locked.only(*_NEEDED))
         # One call for all doors of a handler, and handlers always in the same order: each locks
         # in one order, so drains cannot deadlock.
         by_handler: dict[Handler, list[Delivery]] = {}
@@ -279,17 +326,12 @@ def _give_up(one: Claim) -> None:
         "connection died each time. Look at the logs of the drain and of PostgreSQL at those times "
         "before replaying."
     )
-    _hold(one.id, "handling-kills-the-drain", detail)
+    _hold(one, "handling-kills-the-drain", detail)
 
 
-def _hold(pk: int, reason: str, detail: str) -> None:
+def _hold(one: Claim, reason: str, detail: str) -> None:
     with transaction.atomic():
-        delivery = (
-            Delivery.objects.waiting()
-            .select_for_update(skip_locked=True, of=("self",))
-            .filter(pk=pk)
-            .first()
-        )
+        delivery = _of([one]).select_for_update(skip_locked=True).first()
         if delivery is None:
             return  # another drain has it
         item = RefusedItem(WHOLE_BODY, reason, detail, delivery.raw())
@@ -297,25 +339,22 @@ def _hold(pk: int, reason: str, detail: str) -> None:
             settle([delivery], {delivery.pk: [item]})
         else:
             quarantine(delivery.door, item, delivery=delivery)
-        Delivery.objects.filter(pk=pk).update(
+        Delivery.objects.filter(pk=one.id, stored_on=one.day).update(
             state=Delivery.State.QUARANTINED, handled_at=timezone.now()
         )
 
 
-def _give_back(ids: Sequence[int]) -> None:
+def _give_back(claims: Sequence[Claim]) -> None:
     """The database failed, not the body: the attempt does not count."""
-    _owed.update(ids)
+    _owed.extend(claims)
     try:
         _pay_back()
     except (DatabaseError, InterfaceError):
-        logger.info("No database yet to take back the attempt of %d deliveries.", len(ids))
+        logger.info("No database yet to take back the attempt of %d deliveries.", len(claims))
 
 
 def _pay_back() -> None:
     if not _owed:
         return
-    ids = list(_owed)
-    Delivery.objects.waiting().filter(pk__in=ids, attempts__gt=0).update(
-        attempts=F("attempts") - 1, claimed_at=None
-    )
-    _owed.difference_update(ids)
+    _of(_owed).filter(attempts__gt=0).update(attempts=F("attempts") - 1, claimed_at=None)
+    _owed.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Self
 
 import zstandard
@@ -14,11 +14,11 @@ from django.utils import timezone
 from portal.access.models import ApiKey
 
 # Level 1: JSON shrinks to a seventh already, and the door answers sooner.
-_ZSTD_LEVEL = 1
+ZSTD_LEVEL = 1
 
 
 def compress(body: bytes) -> bytes:
-    return zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress(body)
+    return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(body)
 
 
 def decompress(stored: bytes | memoryview[int]) -> bytes:
@@ -28,6 +28,11 @@ def decompress(stored: bytes | memoryview[int]) -> bytes:
 def digest_of(body: bytes) -> bytes:
     """SHA-256 of the bytes as they are kept: what makes two copies one."""
     return hashlib.sha256(body).digest()
+
+
+def today() -> date:
+    """The day by which deliveries are partitioned: that of storing them, in UTC."""
+    return datetime.now(UTC).date()
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
@@ -41,7 +46,11 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
 
 class Delivery(models.Model):
-    """One body that a door has acknowledged: the archive, and the queue in front of the drain."""
+    """One body that a door has acknowledged: the archive, and the queue in front of the drain.
+
+    Partitioned by `stored_on`, so that retention drops whole days. The database keeps no foreign
+    keys from or to it: a day goes without looking at other tables.
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting"
@@ -49,7 +58,10 @@ class Delivery(models.Model):
         QUARANTINED = "quarantined"
 
     door = models.CharField(max_length=64)
-    key = models.ForeignKey(ApiKey, models.PROTECT, null=True, blank=True, db_index=False)
+    key = models.ForeignKey(
+        ApiKey, models.PROTECT, null=True, blank=True, db_index=False, db_constraint=False
+    )
+    stored_on = models.DateField(default=today)
     received_at = models.DateTimeField(default=timezone.now)
     queued_at = models.DateTimeField(default=timezone.now)
     handled_at = models.DateTimeField(null=True, blank=True)
@@ -66,7 +78,13 @@ class Delivery(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     claimed_at = models.DateTimeField(null=True, blank=True)
     replay_of = models.ForeignKey(
-        "Quarantine", models.SET_NULL, null=True, blank=True, related_name="replays"
+        "Quarantine",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="replays",
+        db_index=False,
+        db_constraint=False,
     )
 
     objects = DeliveryQuerySet.as_manager()
@@ -75,7 +93,8 @@ class Delivery(models.Model):
         verbose_name_plural = "deliveries"
         constraints = [
             models.UniqueConstraint(
-                fields=["door", "digest"],
+                # With the day, because a partition knows nothing of the others.
+                fields=["door", "digest", "stored_on"],
                 condition=Q(replay_of__isnull=True),
                 name="inbox_delivery_one_row_per_body",
             ),
@@ -87,6 +106,9 @@ class Delivery(models.Model):
         indexes = [
             models.Index(fields=["id"], condition=Q(state="waiting"), name="inbox_waiting"),
             models.Index(fields=["received_at"], name="inbox_received"),
+            models.Index(
+                fields=["replay_of"], condition=Q(replay_of__isnull=False), name="inbox_replays"
+            ),
         ]
         permissions = [("view_raw", "Can read raw bodies, which hold personal data")]
 
@@ -122,7 +144,12 @@ class Quarantine(models.Model):
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     delivery = models.ForeignKey(
-        Delivery, models.SET_NULL, null=True, blank=True, related_name="quarantined"
+        Delivery,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="quarantined",
+        db_constraint=False,
     )
     state = models.CharField(max_length=12, choices=State.choices, default=State.HELD)
     settled_at = models.DateTimeField(null=True, blank=True)

@@ -12,6 +12,10 @@ _KEY = "<str:key>"
 
 def door_paths() -> Iterator[tuple[str, str]]:
     """Each door's name with a path to it, as "ingest/<str:key>/meetingevents"."""
+    return ((view.name, path) for view, path in door_views())
+
+
+def door_views() -> Iterator[tuple[type[Door], str]]:
     return _below(get_resolver().url_patterns)
 
 
@@ -20,7 +24,7 @@ def keyed_paths() -> list[str]:
     return sorted(f"/{path.replace(_KEY, 'KEY')}" for _, path in door_paths() if _KEY in path)
 
 
-def _below(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def _below(patterns: list[Any], prefix: str = "") -> Iterator[tuple[type[Door], str]]:
     for pattern in patterns:
         path = prefix + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
@@ -28,4 +32,4 @@ def _below(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, str]]:
         elif isinstance(pattern, URLPattern):
             view = getattr(pattern.callback, "view_class", None)
             if isinstance(view, type) and issubclass(view, Door):
-                yield view.name, path
+                yield view, path

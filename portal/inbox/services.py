@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Count, F
 from django.http import HttpRequest
 from django.utils import timezone
 
 from portal.access import audit
 from portal.access.models import ApiKey, User
+from portal.database.statements import integers, run
 from portal.errors import OperationError
 from portal.inbox.handlers import RefusedItem
 from portal.inbox.models import Delivery, Quarantine, compress, digest_of
@@ -29,18 +32,19 @@ class Envelope:
 
 
 _STORE = """
-    INSERT INTO inbox_delivery (door, key_id, received_at, queued_at, address, origin, user_agent,
-        content_type, body, size_bytes, digest, copies, state, attempts)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 1, %s, 0)
-    ON CONFLICT (door, digest) WHERE replay_of_id IS NULL DO NOTHING
+    INSERT INTO inbox_delivery (door, key_id, stored_on, received_at, queued_at, address, origin,
+        user_agent, content_type, body, size_bytes, digest, copies, state, attempts)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 1, %s, 0)
+    ON CONFLICT (door, digest, stored_on) WHERE replay_of_id IS NULL DO NOTHING
     RETURNING id
 """
 _COUNT_COPY = """
     WITH known AS (
         SELECT id FROM inbox_delivery
-        WHERE door = %(door)s AND digest = %(digest)s AND replay_of_id IS NULL
+        WHERE door = %(door)s AND digest = %(digest)s AND stored_on = %(day)s
+            AND replay_of_id IS NULL
     ), counted AS (
-        UPDATE inbox_delivery SET copies = copies + 1 WHERE id IN (
+        UPDATE inbox_delivery SET copies = copies + %(number)s WHERE id IN (
             SELECT id FROM inbox_delivery WHERE id IN (SELECT id FROM known)
             FOR NO KEY UPDATE SKIP LOCKED
         )
@@ -55,17 +59,20 @@ def store(
     """Keep a body durably and return the delivery's id.
 
     When this returns outside a transaction, the row is committed: only then may a door answer.
-    The same bytes at the same door are one delivery, however often a client resends them. A copy
-    that comes while a drain has the delivery in hand is not counted: the door waits for no drain.
+    The same bytes at the same door are one delivery for the day, however often a client resends
+    them; on another day they are kept again, and their events are known by their keys. A copy that
+    comes while a drain has the delivery in hand is not counted: the door waits for no drain.
     """
     digest = digest_of(body)
     now = timezone.now()
+    day = now.astimezone(UTC).date()
     with connection.cursor() as cursor:
         cursor.execute(
             _STORE,
             [
                 envelope.door,
                 envelope.key.pk if envelope.key else None,
+                day,
                 now,
                 now,
                 envelope.address,
@@ -79,12 +86,19 @@ def store(
             ],
         )
         row = cursor.fetchone()
-        if row is None:
-            cursor.execute(_COUNT_COPY, {"door": envelope.door, "digest": digest})
-            row = cursor.fetchone()
-    if row is None:
+        known = int(row[0]) if row else count_copies(cursor, envelope.door, digest, day, 1)
+    if known is None:
         raise OperationalError("The delivery that this one is a copy of is gone.")
-    return int(row[0])
+    return known
+
+
+def count_copies(
+    cursor: CursorWrapper, door: str, digest: bytes, day: date, number: int
+) -> int | None:
+    """Count copies of a body; returns the delivery's id, or None where it is not known any more."""
+    cursor.execute(_COUNT_COPY, {"door": door, "digest": digest, "day": day, "number": number})
+    row = cursor.fetchone()
+    return None if row is None else int(row[0])
 
 
 def refuse(body: bytes, envelope: Envelope, item: RefusedItem) -> None:
@@ -199,11 +213,21 @@ def discard(
     return count
 
 
+_SETTLE = """
+    UPDATE inbox_delivery SET state = 'handled', handled_at = %s
+    WHERE id = ANY(%s::bigint[]) AND stored_on = ANY(%s::date[])
+"""
+
+
 def settle(deliveries: Sequence[Delivery], refused: Mapping[int, Sequence[RefusedItem]]) -> None:
     """Close handled deliveries, and hold what was refused. Part of the drain's transaction."""
-    now = timezone.now()
-    Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries]).update(
-        state=Delivery.State.HANDLED, handled_at=now
+    run(
+        _SETTLE,
+        [
+            timezone.now(),
+            integers(delivery.pk for delivery in deliveries),
+            sorted({delivery.stored_on for delivery in deliveries}),
+        ],
     )
     rows = []
     for delivery in deliveries:

@@ -70,6 +70,22 @@ _REASONS: dict[str, Words] = {
     "cloudwatch-off": Words(
         "The CloudWatch sink is off", "Set CLOUDWATCH_LOG_GROUP and replay it, or discard it."
     ),
+    "sqs-unreadable": Words(
+        "A message on the queue that is none of ours",
+        "Something else writes to the inbox's queue: the policy should let the doors alone send. "
+        "Discard the item.",
+    ),
+    "sqs-version": Words("A message of a later portal", _REPLAY_LATER),
+    "sqs-body-gone": Words(
+        "A body that the bucket has lost",
+        "If the bucket keeps versions, bring the object back and replay the item.",
+    ),
+    "sqs-body-damaged": Words("A body that was damaged on its way", "Look at it, then discard it."),
+    "sqs-body-away": Words("A body that S3 did not hand out", "Replay it once S3 can be reached."),
+    "sqs-too-often": Words(
+        "Taken from the queue too often", "Read the logs first, then replay it."
+    ),
+    "sqs-dead-letter": Words("From the dead-letter queue", "Read the logs first, then replay it."),
 }
 
 _DOORS = {
@@ -78,6 +94,7 @@ _DOORS = {
     "log-lines": "Log lines",
     "log-streams": "Log streams",
     "cloudwatch": "CloudWatch sink",
+    "sqs": "SQS inbox",
 }
 
 _STATES = {

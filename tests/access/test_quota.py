@@ -2,8 +2,8 @@ import threading
 import time
 
 import pytest
-from django.db import connection
-from pytest_django import DjangoAssertNumQueries
+from django.db import OperationalError, connection
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from portal.access import quota
 from portal.access.models import QuotaWindow
@@ -123,3 +123,22 @@ class _LeasesOfEachThread(threading.local):
 
     def __len__(self) -> int:
         return len(self.own)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("inbox", ["database", "sqs"])
+def test_without_the_database_a_process_grants_at_most_the_quota_on_its_own(
+    settings: Settings, inbox: str
+) -> None:
+    settings.INBOX = inbox
+    key, _ = make_key(quota_per_minute=20)
+
+    def fail(*_: object) -> None:
+        raise OperationalError("away")
+
+    with connection.execute_wrapper(fail):
+        if inbox == "database":
+            with pytest.raises(OperationalError):
+                take_quota(key)
+        else:
+            assert [take_quota(key) for _ in range(30)].count(0) == 20

@@ -4,19 +4,21 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
 
 from tests.world.browsers import chromium
-from tests.world.clients import Clock, Wire, play_all, usual_client
+from tests.world.clients import Clock, JsIngestion, Wire, play_all, usual_client
 from tests.world.devices import browser as browser_device
 from tests.world.people import MALFORMED, Company, Incident
 from tests.world.portals import Portal
 from tests.world.visits import Fate, Visit, dice, visit
 
 USER, PASSWORD = "ada", "correct horse battery staple"
+COLLEAGUE = "ben"
 # Runs if any page puts it into HTML unescaped, wherever it stands.
 CANARY = "\"'><script>window.pwned=1</script><img src=x onerror=window.pwned=1>{{7*7}}"
 
@@ -31,13 +33,35 @@ def live(
     try:
         portal.start_web()
         portal.start_drain()
-        portal.manage("createsuperuser", "--noinput", "--username", USER, "--email", "a@a.example")
+        for name in (USER, COLLEAGUE):
+            make_administrator(portal, name)
         key = portal.ingest_key()
         asyncio.run(_tell(portal.doors(key)))
         portal.wait_until_drained(seconds=90)
         yield portal, key
     finally:
         portal.stop()
+
+
+@pytest.fixture(scope="session")
+def untouched(
+    prepared_portal: Portal, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Portal]:
+    """A portal to which nobody has sent anything yet."""
+    portal = Portal(tmp_path_factory.mktemp("untouched"), DJANGO_SUPERUSER_PASSWORD=PASSWORD)
+    portal.copy_of(prepared_portal)
+    try:
+        portal.start_web()
+        make_administrator(portal, USER)
+        yield portal
+    finally:
+        portal.stop()
+
+
+def make_administrator(portal: Portal, name: str) -> None:
+    portal.manage(
+        "createsuperuser", "--noinput", "--username", name, "--email", f"{name}@a.example"
+    )
 
 
 async def _tell(doors: str) -> None:
@@ -50,7 +74,8 @@ async def _tell(doors: str) -> None:
     ]
     async with httpx.AsyncClient(timeout=30) as http:
         wire = Wire(http, doors, dice(2), Clock(math.inf))
-        await play_all([*visits, _canary(now_ms)], wire, make=usual_client, at_once=4)
+        await play_all(visits, wire, make=usual_client, at_once=4)
+        await play_all([_canary(now_ms)], wire, make=JsIngestion)
         for door, body in MALFORMED:
             await wire.post(door, body)
         await wire.post("meetingevents", ('[{"name":"' + CANARY.replace('"', "") + '"}]').encode())
@@ -87,8 +112,12 @@ def sign_in(page: Page, url: str) -> None:
 @pytest.fixture(scope="module")
 def cookies(live: tuple[Portal, str], browser: Browser) -> object:
     """Signed in once for all pages of a module."""
+    return signed_in_state(browser, live[0].url)
+
+
+def signed_in_state(browser: Browser, url: str) -> object:
     context = browser.new_context()
-    sign_in(context.new_page(), live[0].url)
+    sign_in(context.new_page(), url)
     state = context.storage_state()
     context.close()
     return state
@@ -98,14 +127,17 @@ class Complaints(list[str]):
     """What a page had to complain about: errors, CSP violations, dialogs, answers >= 500."""
 
     def listen(self, page: Page) -> None:
-        page.on("console", self._note_line)
+        page.on("console", lambda line: self._note_line(line, page))
         page.on("pageerror", lambda error: self.append(str(error)))
         page.on("dialog", lambda dialog: self.append(f"dialog: {dialog.message}"))
         page.on("response", self._note_answer)
 
-    def _note_line(self, line: ConsoleMessage) -> None:
-        if line.type == "error":
-            self.append(line.text)
+    def _note_line(self, line: ConsoleMessage, page: Page) -> None:
+        at = line.location["url"]
+        # A page may be a refusal: tests look at its status themselves.
+        is_the_page = line.text.startswith("Failed to load resource") and at == page.url
+        if line.type == "error" and not is_the_page:
+            self.append(f"{line.text} ({at})")
 
     def _note_answer(self, answer: Response) -> None:
         if answer.status >= 500:
@@ -118,12 +150,18 @@ OpenPage = Callable[..., Page]
 @pytest.fixture
 def open_page(live: tuple[Portal, str], browser: Browser, cookies: object) -> Iterator[OpenPage]:
     """Opens signed-in pages of a width and colour scheme. Complaints fail the test."""
+    with opener(browser, live[0].url, cookies) as open_one:
+        yield open_one
+
+
+@contextmanager
+def opener(browser: Browser, url: str, cookies: object) -> Iterator[OpenPage]:
     complaints = Complaints()
     contexts: list[BrowserContext] = []
 
     def open_one(*, width: int = 1440, scheme: str = "light", signed_in: bool = True) -> Page:
         context = browser.new_context(
-            base_url=live[0].url,
+            base_url=url,
             viewport={"width": width, "height": 900},
             color_scheme=scheme,  # type: ignore[arg-type]
             storage_state=cookies if signed_in else None,  # type: ignore[arg-type]

@@ -12,6 +12,8 @@ from portal.failures import services
 from portal.failures.kinds import kind_of
 from portal.failures.models import Failure, State
 from portal.failures.services import Actor
+from portal.inbox.models import Delivery
+from portal.inbox.services import Envelope, store
 from tests.failures.factories import make_failure, make_operator, make_sighting
 
 pytestmark = pytest.mark.django_db
@@ -503,3 +505,27 @@ def test_only_who_may_triage_gets_a_badge(client: Client) -> None:
 
     [entry] = [entry for group in groups for entry in group.entries if entry.label == "Failures"]
     assert entry.badge == ""
+
+
+def tiles_of(client: Client, failure: Failure) -> str:
+    page = client.get(f"/admin/failures/{failure.pk}/").content.decode()
+    return page.partition('<div class="tiles')[2].partition('<div class="failure-columns"')[0]
+
+
+def test_the_figures_of_a_failure_say_as_of_when(client: Client, triager: User) -> None:
+    tiles = tiles_of(client, make_failure(happened_at=recent()))
+
+    assert tiles.count("as of ") == 4
+    assert "is-stale" not in tiles
+
+
+def test_the_figures_of_a_failure_grey_while_the_drain_lags(client: Client, triager: User) -> None:
+    failure = make_failure(happened_at=recent())
+    store(b"[]", Envelope(door="meetingevents"))
+    Delivery.objects.update(queued_at=recent(5))
+
+    tiles = tiles_of(client, failure)
+
+    assert tiles.count("is-stale") == 4
+    assert tiles.count("What came in the last 5\u00a0min") == 4
+    assert "as of " not in tiles

@@ -4,7 +4,9 @@ from typing import Any
 
 from django.db import connection
 
+from meetings import dimensions
 from meetings.models import Attendee, ClientEvent, Meeting
+from meetings.rollups import kinds
 from portal.failures.models import Failure, Occurrence
 from portal.inbox.models import Quarantine
 
@@ -23,6 +25,8 @@ def forget_everything() -> None:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # checks that wait forbid emptying
         cursor.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+    dimensions.forget_known()
+    kinds.forget_known()
 
 
 def state() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from pytest_django import Settings
 from meetings.models import ClientEvent
 from portal.access.models import AuditEvent, User
 from portal.errors import OperationError
+from portal.inbox import drain
 from portal.inbox.drain import CLAIM_GAP, claim, drain_once
 from portal.inbox.handlers import WHOLE_BODY, RefusedItem, register
 from portal.inbox.models import Delivery, Quarantine
@@ -217,6 +219,30 @@ def test_what_another_drain_has_just_claimed_is_left_to_it() -> None:
     claim(100)
 
     assert claim(100) == []
+
+
+def test_what_was_left_behind_days_ago_is_found_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drain, "EVERYWHERE_SECONDS", 0)
+    old = store(array(event()), Envelope("meetingevents"))
+    Delivery.objects.update(stored_on=timezone.now() - timedelta(days=40))
+    new = store(array(event()), Envelope("meetingevents"))
+
+    drain_once()
+
+    assert dict(Delivery.objects.values_list("pk", "state")) == {old: "handled", new: "handled"}
+
+
+def test_a_claim_ends_where_its_bodies_would_be_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = [store(array(event(timestampMs=n)), Envelope("meetingevents")) for n in range(5)]
+    size = Delivery.objects.values_list("size_bytes", flat=True)[0]
+
+    monkeypatch.setattr(drain, "BATCH_BYTES", 2 * size)
+    first = claim(100)
+    monkeypatch.setattr(drain, "BATCH_BYTES", size - 1)
+    second = claim(100)
+
+    assert [one.id for one in first] == ids[:2]
+    assert [one.id for one in second] == ids[2:3]
 
 
 def test_after_too_many_deaths_a_body_is_held(settings: Settings) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import pytest
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, ProgrammingError, connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -16,6 +16,7 @@ from portal.inbox.drain import (
     _handle,
     _is_unexplained_loss,
     _server_outlived,
+    claim,
     drain_once,
 )
 from portal.inbox.handlers import RefusedItem, register
@@ -116,10 +117,11 @@ def test_the_servers_last_word_counts_even_if_the_rollback_finds_no_database(
     do: Callable[[], None], unexplained: bool
 ) -> None:
     on_poison(do)
-    poison = store(b"poison", Envelope(DOOR))
+    store(b"poison", Envelope(DOOR))
+    claims = claim(1)
 
     with database_out_of_reach(), pytest.raises(OperationalError) as lost:
-        _handle([poison])
+        _handle(claims)
 
     assert "connection" in str(lost.value)  # libpq words it by TCP or socket
     assert _is_unexplained_loss(lost.value) is unexplained
@@ -169,3 +171,19 @@ def test_handlers_are_called_in_one_order_whatever_came_first() -> None:
     drain_once()
 
     assert called == ["of a and z", "of m"]
+
+
+def test_tables_of_another_version_are_waited_for_and_blame_no_body() -> None:
+    def ask_for_what_is_not_there_yet() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT tomorrow FROM inbox_delivery")
+
+    on_poison(ask_for_what_is_not_there_yet)
+    pk = store(b"poison", Envelope(door=DOOR))
+
+    with pytest.raises(ProgrammingError, match="tomorrow"):
+        drain_once()
+
+    delivery = Delivery.objects.get(pk=pk)
+    assert (delivery.state, delivery.attempts) == ("waiting", 0)
+    assert not Quarantine.objects.exists()

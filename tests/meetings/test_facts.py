@@ -9,8 +9,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from meetings import facts, folds
+from meetings.clocks import moment
 from meetings.facts import Arrival, Written
 from meetings.formats import Event
+from meetings.formats.gists import gist_of
 from meetings.models import Attendee, ClientEvent, Meeting
 from meetings.sightings import sightings
 from portal.inbox.models import Delivery, compress, digest_of
@@ -48,7 +50,7 @@ def make_event(
 def write(*events: Event, received_at: datetime = NOON + timedelta(minutes=5)) -> Written:
     delivery = make_delivery(received_at=received_at)
     with transaction.atomic():
-        written = facts.write([Arrival(delivery, event) for event in events])
+        written = facts.write([Arrival(delivery, [gist_of(event) for event in events])])
         folds.fold(written)
     return written
 
@@ -209,7 +211,7 @@ def test_a_batch_of_any_size_takes_the_same_number_of_statements(
     delivery = make_delivery(received_at=timezone.now())
 
     with django_assert_max_num_queries(24), transaction.atomic():
-        folds.fold(facts.write([Arrival(delivery, event) for event in events]))
+        folds.fold(facts.write([Arrival(delivery, [gist_of(event) for event in events])]))
 
     assert Attendee.objects.count() == 300
 
@@ -247,7 +249,7 @@ def test_a_fact_knows_what_earlier_deliveries_told_of_the_attendee() -> None:
         make_event("meetingFailed", second=9, attendee="att-9"),
     )
 
-    known = {fact.arrival.event.attendee_id: (fact.person, fact.is_bot) for fact in written.new}
+    known = {fact.gist.attendee_id: (fact.person, fact.is_bot) for fact in written.new}
     assert known == {
         "att-1": ("ada", False),
         "bot": ("aws:MediaPipeline-1", True),
@@ -272,3 +274,56 @@ def test_what_is_no_region_is_not_taken_for_one(region: Any) -> None:
     write(make_event("meetingStartRequested", mediaRegion=region))
 
     assert Meeting.objects.get().media_region == ""
+
+
+def test_a_replaced_fact_tells_from_which_moment_to_which_it_has_moved() -> None:
+    sparse = make_event("meetingFailed", second=-400_000)  # an impossible clock: our time counts
+    full = make_event("meetingFailed", second=-400_000, meetingStatus="TaskFailed")
+    write(sparse, make_event("meetingEnded"))
+
+    written = write(full, received_at=NOON + timedelta(minutes=9))
+
+    assert written.new == []
+    [replaced] = written.replaced
+    assert moment(replaced.old_happened_us) == NOON + timedelta(minutes=5)
+    assert moment(replaced.new_happened_us) == NOON + timedelta(minutes=9)
+    assert write(sparse).replaced == []
+
+
+def test_only_attendees_with_facts_from_before_become_bots() -> None:
+    write(make_event("meetingStartRequested"))
+    bot = "aws:MediaPipeline-1"
+
+    written = write(
+        make_event("meetingEnded", second=5, externalUserId=bot),
+        make_event("meetingEnded", second=6, externalUserId="zed"),
+        make_event("meetingEnded", attendee="new", externalUserId=bot),
+    )
+
+    known = Attendee.objects.get(external_id="att-1")
+    assert written.new_bots == [known.pk]
+    assert all(fact.is_bot for fact in written.new)
+    assert known.is_bot
+    assert Meeting.objects.get().bot_count == 2
+    assert write(make_event("meetingEnded", second=9, externalUserId=bot)).new_bots == []
+
+
+def test_a_meeting_whose_region_becomes_known_is_told_once() -> None:
+    event = make_event("meetingStartRequested", mediaRegion="eu-central-1")
+
+    first = write(event)
+    second = write(event, make_event("meetingEnded", externalMeetingId="room"))
+
+    assert first.new_regions == [Meeting.objects.get().pk]
+    assert second.new_regions == []
+
+
+def test_an_attendee_knows_between_which_of_their_own_times_the_facts_lie() -> None:
+    write(make_event("meetingStartRequested"), make_log_line(1, second=-7))
+    write(make_event("meetingEnded", second=10**9), make_event("meetingEnded", second=3))
+
+    attendee = Attendee.objects.get()
+    noon = int(NOON.timestamp() * 1000)
+    assert attendee.first_client_ms == noon - 7000
+    assert attendee.last_client_ms == noon + 10**12
+    assert attendee.event_count == 3

@@ -23,6 +23,7 @@ from tests.meetings.factories import (
     FIREFOX,
     joined,
     make_attendee,
+    make_event,
     make_meeting,
     minutes_ago,
     post,
@@ -492,6 +493,17 @@ def test_an_attendee_whose_bodies_are_gone_still_has_a_story(api: APIClient) -> 
     assert "Dropped out: the audio connection broke" in page
     assert "no longer kept" in page
     assert "meetingDurationMs" in page
+
+
+def test_a_body_that_retention_took_is_told_of_and_not_linked_to(api: APIClient) -> None:
+    long_ago = minutes_ago(31 * 24 * 60)
+    attendee = make_attendee(first_event_at=long_ago, last_event_at=long_ago)
+    make_event(attendee=attendee, happened_at=long_ago, delivery_id=4711)
+
+    page = get(api, attendee.get_absolute_url())
+
+    assert "was deleted by retention after 30 days" in page
+    assert "4711" not in page
 
 
 def test_other_meetings_of_the_person_are_listed(api: APIClient) -> None:

@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from portal.env import Env
 from portal.settings import _database_from_url
 
 ROOT = Path(__file__).resolve().parents[2]
-READ = re.compile(r"env\.(text|flag|number|fraction|words|path)\(\s*\"([A-Z_]+)\"")
+READ = re.compile(r"env\.(text|flag|number|fraction|words|path|choice)\(\s*\"([A-Z_]+)\"")
 
 
 def names_in_settings() -> set[str]:
@@ -61,6 +62,14 @@ def test_a_value_that_cannot_be_read_stops_the_start(method: str, value: str) ->
         getattr(env, method)("NAME", *arguments)
 
 
+@pytest.mark.parametrize("value", ["-1", "36501", "30 days", "0.5"])
+def test_days_that_make_no_sense_stop_the_start(value: str) -> None:
+    env = Env({"RETENTION_BODIES_DAYS": value})
+
+    with pytest.raises(ImproperlyConfigured, match="RETENTION_BODIES_DAYS must be"):
+        env.number("RETENTION_BODIES_DAYS", 30, maximum=36_500)
+
+
 def test_lock_files_name_no_host() -> None:
     for name in ("requirements.lock", "requirements-dev.lock"):
         text = (ROOT / name).read_text()
@@ -99,3 +108,41 @@ def test_what_the_database_url_demands_of_the_connection_is_in_force() -> None:
     assert (found["HOST"], found["PORT"], found["NAME"]) == ("db.example", 6432, "portal")
     assert found["PASSWORD"] == "p@ss"
     assert found["OPTIONS"] == {"connect_timeout": 5, "sslmode": "verify-full"}
+
+
+SQS = {
+    "INBOX": "sqs",
+    "INBOX_SQS_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/inbox",
+    "INBOX_S3_BUCKET": "bucket",
+    "AWS_REGION": "eu-central-1",
+}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"INBOX": "kafka"}, "INBOX must be database or sqs"),
+        ({"INBOX_SQS_URL": ""}, "needs INBOX_SQS_URL as well"),
+        ({"INBOX_S3_BUCKET": ""}, "needs INBOX_S3_BUCKET as well"),
+        ({"INBOX": "database", "INBOX_S3_BUCKET": ""}, "needs INBOX_S3_BUCKET as well"),
+        ({"INBOX_SQS_URL": "inbox"}, "is not the URL of an SQS queue"),
+        ({"INBOX_SQS_URL": f"{SQS['INBOX_SQS_URL']}.fifo"}, "needs a standard queue"),
+        ({"AWS_REGION": "us-east-1"}, "does not lie in AWS_REGION, which is us-east-1"),
+        ({"INBOX_SQS_DEAD_LETTER_URL": SQS["INBOX_SQS_URL"]}, "must be another queue"),
+        ({"INBOX_SQS_MAX_BYTES": "2000000"}, "must be at most 1048576"),
+        ({}, ""),
+    ],
+)
+def test_half_an_inbox_on_sqs_stops_the_start(wrong: dict[str, str], words: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import portal.settings"],
+        env={**os.environ, **SQS, **wrong},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode == 0) == (not words)
+    assert words in done.stderr

@@ -1,6 +1,6 @@
 """The real amazon-chime-sdk-js, bundled with a small application and served to a browser."""
 
-import hashlib
+import json
 import shutil
 import subprocess
 import threading
@@ -10,34 +10,25 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-SDK = "amazon-chime-sdk-js@3.32.0"
-BUNDLER = "esbuild@0.28.2"
 APP = Path(__file__).parent / "sdk_app"
+LOCK = json.loads((APP / "package-lock.json").read_text())
+SDK_VERSION: str = LOCK["packages"]["node_modules/amazon-chime-sdk-js"]["version"]
 
 
-def build(cache: Path) -> Path:
-    """The folder of the application with its bundle. Installed once for each version."""
-    sources = b"".join(file.read_bytes() for file in sorted(APP.iterdir()))
-    digest = hashlib.sha256(f"{SDK} {BUNDLER}".encode() + sources).hexdigest()[:16]
-    folder = cache / digest
-    if not (folder / "dist" / "bundle.js").exists():
-        draft = cache / f"{digest}.new"
-        shutil.rmtree(draft, ignore_errors=True)
-        (draft / "dist").mkdir(parents=True)
-        shutil.copytree(APP, draft / "dist", dirs_exist_ok=True)
-        _install_and_bundle(draft)
-        shutil.rmtree(draft / "node_modules")
-        draft.rename(folder)
-    return folder / "dist"
+def build(folder: Path, downloads: Path) -> Path:
+    """Install what package-lock.json says into the folder, bundle it, and say where it lies.
 
-
-def _install_and_bundle(draft: Path) -> None:
-    (draft / "package.json").write_text('{"private": true}')
-    options = ["--no-save", "--no-audit", "--no-fund", "--ignore-scripts"]
-    _run(["npm", "install", *options, SDK, BUNDLER], draft)
-    bundler = str(draft / "node_modules" / "esbuild" / "bin" / "esbuild")
-    command = [bundler, "dist/app.js", "--bundle", "--format=iife", "--outfile=dist/bundle.js"]
-    _run(["node", *command, "--log-level=error", "--define:global=window"], draft)
+    npm keeps what it has downloaded, so that the next install needs no network.
+    """
+    app = folder / "app"
+    shutil.copytree(APP, app)
+    options = ["--cache", str(downloads), "--prefer-offline", "--ignore-scripts"]
+    _run(["npm", "ci", *options, "--no-audit", "--no-fund"], app)
+    bundler = str(app / "node_modules" / "esbuild" / "bin" / "esbuild")
+    command = [bundler, "app.js", "--bundle", "--format=iife", "--outfile=dist/bundle.js"]
+    _run(["node", *command, "--log-level=error", "--define:global=window"], app)
+    shutil.copy(app / "index.html", app / "dist")
+    return app / "dist"
 
 
 def _run(command: list[str], folder: Path) -> None:

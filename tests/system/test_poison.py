@@ -22,9 +22,10 @@ def put_in(portal: Portal, bodies: list[bytes]) -> None:
         connection.cursor() as cursor,
     ):
         cursor.executemany(
-            "INSERT INTO inbox_delivery (door, body, size_bytes, digest, received_at, queued_at,"
-            " origin, user_agent, content_type, copies, state, attempts)"
-            " VALUES (%s, %s, %s, %s, now(), now(), '', '', '', 1, 'waiting', 0)",
+            "INSERT INTO inbox_delivery (door, body, size_bytes, digest, stored_on, received_at,"
+            " queued_at, origin, user_agent, content_type, copies, state, attempts) VALUES"
+            " (%s, %s, %s, %s, (now() AT TIME ZONE 'UTC')::date, now(), now(), '', '', '', 1,"
+            " 'waiting', 0)",
             rows,
         )
 

@@ -17,4 +17,5 @@ def replace_foreign_pages() -> None:
             admin.site.unregister(model)
     # Django says groups; everybody here says roles.
     Group._meta.verbose_name, Group._meta.verbose_name_plural = "role", "roles"
+    Group._meta.app_config.verbose_name = "Roles"
     admin.site.register(Group, people.RoleAdmin)

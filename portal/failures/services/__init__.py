@@ -1,7 +1,7 @@
 """What can be done with failures: report what went wrong, and triage it."""
 
 from portal.failures.services.reporting import report
-from portal.failures.services.retention import count_outdated, forget_person, purge
+from portal.failures.services.retention import forget_person
 from portal.failures.services.triage import (
     Actor,
     acknowledge,
@@ -21,10 +21,8 @@ __all__ = [
     "acknowledge",
     "add_note",
     "assign",
-    "count_outdated",
     "forget_person",
     "mute",
-    "purge",
     "reopen",
     "report",
     "resolve",

@@ -53,10 +53,10 @@ def report(sightings: Iterable[Sighting]) -> int:
     _drop_known(batch)
     if not batch:
         return 0
-    _limit_groups(batch)
+    groups = {key: item.group for key, item in batch.items()}
+    _limit_groups(batch, groups)
     # Always in one order: see above.
     stored = {key: batch[key].storable() for key in sorted(batch)}
-    groups = {key: batch[key].group for key in stored}
     failures = _lock_failures(stored, groups)
     folds = _store_occurrences(stored, {key: failures[groups[key]] for key in stored})
     if folds:  # another writer may have stored them all while this one waited for its locks
@@ -74,13 +74,13 @@ def _drop_known(batch: dict[UUID, Sighting]) -> None:
             del batch[key]
 
 
-def _limit_groups(batch: dict[UUID, Sighting]) -> None:
+def _limit_groups(batch: dict[UUID, Sighting], groups: dict[UUID, UUID]) -> None:
     """Have what would be one group too many of its kind share one with others like it.
 
     Writers at the same moment do not see each other's new groups: together they may make a few
     more than the limit.
     """
-    kinds = {item.group: item.kind for item in batch.values()}
+    kinds = {groups[key]: item.kind for key, item in batch.items()}
     known = Failure.objects.filter(fingerprint__in=list(kinds))
     unknown = sorted(kinds.keys() - set(known.values_list("fingerprint", flat=True)))
     if not unknown:
@@ -94,13 +94,14 @@ def _limit_groups(batch: dict[UUID, Sighting]) -> None:
         if number[kind] > settings.FAILURES_MAX_GROUPS_PER_KIND:
             surplus.add(group)
     for key, item in batch.items():
-        if item.group in surplus:
-            batch[key] = replace(
+        if groups[key] in surplus:
+            various = replace(
                 item,
                 title=f"Various: {kind_of(item.kind).label}",
                 reason="Too many different reasons to keep apart",
                 fingerprint=_VARIOUS,
             )
+            batch[key], groups[key] = various, various.group
 
 
 def _lock_failures(stored: dict[UUID, Sighting], groups: dict[UUID, UUID]) -> dict[UUID, Failure]:

@@ -1,8 +1,10 @@
+import gc
 import socket
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.module_loading import import_string
 
 from portal import web
 from portal.supervision import Program, Supervisor, stop_on_signals
@@ -25,7 +27,18 @@ class Command(BaseCommand):
             if options["processes"] == 1:
                 from portal.wsgi import application
 
-                web.serve(application, listener, threads=settings.WEB_THREADS, stop=stop)
+                # The lane stores in the database alone; to a queue all goes the ordinary way.
+                in_database = settings.INBOX == "database"
+                make_lane = import_string("portal.inbox.lane.Lane") if in_database else None
+                gc.collect()
+                gc.freeze()  # what is here by now stays: not to be looked through again
+                web.serve(
+                    application,
+                    listener,
+                    threads=settings.WEB_THREADS,
+                    stop=stop,
+                    make_lane=make_lane,
+                )
                 return
             number = listener.fileno()
             arguments = ("web", "--processes", "1", "--listener", str(number))
