@@ -9,14 +9,14 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import doors, freshness, sustained
+from benchmarks import doors, freshness, half_sent, sustained
 from benchmarks.bare_loop import Bare
 from benchmarks.contenders import BaselineContender, OriginalContender, PortalContender
 from benchmarks.plan import QUICK, Plan
 from benchmarks.results import Result, say, write
 from tests.world.portals import CHECKOUT
 
-PARTS = ("doors", "freshness", "sustained")
+PARTS = ("doors", "half-sent", "freshness", "sustained")
 
 
 def main() -> int:
@@ -66,6 +66,10 @@ def measure(folder: Path, plan: Plan, parts: list[str]) -> Iterator[Result]:
                 yield from doors.run(portal, baseline, originals, plan)
             portal.empty()
             baseline.end_web()
+        if "half-sent" in parts:
+            say("Good requests beside half-sent ones.")
+            yield from half_sent.run(portal, plan)
+            portal.empty()
         portal.start_drains(1)
         if "freshness" in parts:
             say("Freshness at light load.")

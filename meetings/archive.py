@@ -1,7 +1,10 @@
 """What clients sent besides the columns of an event: read again from the archived bodies."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, timedelta
+
+from django.db.models import QuerySet
 
 from meetings.formats import JSON, Event, HistoryEntry, UnreadableError
 from meetings.handlers import READERS
@@ -28,7 +31,12 @@ def read(events: Iterable[ClientEvent]) -> dict[int, Archived]:
     would need too many bodies: then the newest are read.
     """
     wanted = _by_delivery(events)
-    return dict(_found(wanted, _within_limits(list(wanted))))
+    days = _days_of(wanted)
+    known = _known(Delivery.objects.filter(pk__in=list(wanted), stored_on__in=days))
+    if elsewhere := list(wanted.keys() - {one.pk for one in known}):
+        # A replay is stored long after it was received; or the body is gone.
+        known += _known(Delivery.objects.filter(pk__in=elsewhere).exclude(stored_on__in=days))
+    return dict(_found(wanted, _within_limits(known)))
 
 
 def _by_delivery(events: Iterable[ClientEvent]) -> dict[int, list[ClientEvent]]:
@@ -38,22 +46,44 @@ def _by_delivery(events: Iterable[ClientEvent]) -> dict[int, list[ClientEvent]]:
     return wanted
 
 
-def _within_limits(ids: Sequence[int]) -> list[int]:
-    known = Delivery.objects.filter(pk__in=ids).order_by("-pk")
-    chosen: list[int] = []
+def _days_of(wanted: Mapping[int, Sequence[ClientEvent]]) -> set[date]:
+    """Where to look first: a body is stored soon after it was received, as a rule."""
+    received = {event.received_at.astimezone(UTC).date() for [event, *_] in wanted.values()}
+    return {day + timedelta(days=beside) for day in received for beside in (-1, 0, 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    pk: int
+    stored_on: date
+    size_bytes: int
+
+
+def _known(deliveries: QuerySet[Delivery]) -> list[_Stored]:
+    newest = deliveries.order_by("-pk").values_list("pk", "stored_on", "size_bytes")
+    return [_Stored(*row) for row in newest[:MOST_BODIES]]
+
+
+def _within_limits(known: Iterable[_Stored]) -> list[_Stored]:
+    chosen: list[_Stored] = []
     total = 0
-    for pk, size in known.values_list("pk", "size_bytes")[:MOST_BODIES]:
-        total += size
+    for one in sorted(known, key=lambda one: one.pk, reverse=True)[:MOST_BODIES]:
+        total += one.size_bytes
         if chosen and total > MOST_BYTES:
             break
-        chosen.append(pk)
+        chosen.append(one)
     return chosen
 
 
 def _found(
-    wanted: dict[int, list[ClientEvent]], ids: Sequence[int]
+    wanted: Mapping[int, Sequence[ClientEvent]], stored: Sequence[_Stored]
 ) -> Iterator[tuple[int, Archived]]:
-    for delivery in Delivery.objects.filter(pk__in=ids).only("pk", "door", "body"):
+    if not stored:
+        return
+    deliveries = Delivery.objects.filter(
+        pk__in=[one.pk for one in stored], stored_on__in={one.stored_on for one in stored}
+    )
+    for delivery in deliveries.only("pk", "door", "body"):
         sent = _events_of(delivery)
         for event in wanted[delivery.pk]:
             if (original := sent.get(event.ordinal)) and _is_same(event, original):

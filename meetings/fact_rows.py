@@ -95,7 +95,7 @@ def _columns(facts: Sequence[Fact]) -> list[str]:
 _KNOWN = """
     SELECT number, old.fullness, old.delivery_id,
         (extract(epoch FROM old.received_at) * 1000000)::bigint,
-        (extract(epoch FROM old.happened_at) * 1000000)::bigint
+        (extract(epoch FROM old.happened_at) * 1000000)::bigint, old.client_id
     FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) WITH ORDINALITY
         AS key (attendee_id, sequence, client_ms, name_id, number)
     CROSS JOIN LATERAL (
@@ -128,7 +128,7 @@ def _replace(facts: Sequence[Fact]) -> list[Replaced]:
     moments = [fact.client_ms for fact in facts]
     bounds = [min(moments), max(moments)]
     fuller, replaced = [], []
-    for number, fullness, delivery_id, received_us, happened_us in run(
+    for number, fullness, delivery_id, received_us, happened_us, client_id in run(
         _KNOWN, [*map(integers, keys), *bounds]
     ):
         fact = facts[number - 1]
@@ -144,8 +144,11 @@ def _replace(facts: Sequence[Fact]) -> list[Replaced]:
                     fact.meeting_id,
                     fact.client_ms,
                     fact.name_id,
+                    fact.gist.sequence,
                     happened_us,
                     fact.happened_us,
+                    client_id,
+                    fact.client_id,
                 )
             )
     if fuller:

@@ -4,7 +4,7 @@ Every parameter of a URL means the same in all three. Pages leave out what makes
 so (`notices`); the API refuses it with a 400 that names the parameter.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -16,14 +16,25 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from meetings import vocabulary
-from meetings.models import Attendee, ClientEvent, EventName, Meeting, MeetingStatus
+from meetings.models import (
+    TROUBLED_ATTENDEE,
+    TROUBLED_MEETING,
+    Attendee,
+    Client,
+    ClientEvent,
+    EventName,
+    Meeting,
+    MeetingStatus,
+)
 from meetings.sightings import KINDS
+from portal.keyset import Bounds
 from portal.timerange import PRESETS, TimeRange, read_moment
 
 FAILURES = tuple(KINDS)
 NOT_TOLD = "-"  # as a value: the client did not tell
 _LONGEST = 500
 _MOST_VALUES = 50
+_MOST_CLIENTS = 100  # with more, the database looks them up itself
 
 
 class SeveralField(forms.Field):
@@ -80,6 +91,16 @@ class InternedFilter(SeveralFilter):
         if "" in values:
             condition |= Q(**{f"{self.field_name}__isnull": True})
         return queryset.filter(condition)
+
+
+class ClientFilter(SeveralFilter):
+    """What is told of clients, which are few: looked up first, so that the rest is about ids.
+
+    All such filters of one request are looked up together.
+    """
+
+    def filter(self, queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+        return queryset  # PlainFilterSet applies all of them at once
 
 
 class MomentFilter(django_filters.Filter):
@@ -156,7 +177,25 @@ class PlainFilterSet(django_filters.FilterSet):
         cleaned = self.form.cleaned_data
         for name, value in cleaned.items():
             queryset = self.filters[name].filter(queryset, value)
-        return queryset
+        return self._of_clients(queryset, cleaned)
+
+    def _of_clients(self, queryset: QuerySet[Any], cleaned: Mapping[str, Any]) -> QuerySet[Any]:
+        wanted = {
+            f"{one.field_name}__in": cleaned[name]
+            for name, one in self.filters.items()
+            if isinstance(one, ClientFilter) and cleaned.get(name)
+        }
+        if not wanted:
+            return queryset
+        clients = _clients(wanted)
+        return queryset.none() if clients is None else queryset.filter(client__in=clients)
+
+    def bounds_of(self, column: str) -> Bounds:
+        """Where in this column all rows lie, whatever the other filters say."""
+        self.is_valid()  # cleans
+        start, end = self.bounds()
+        first, last = self.period_columns
+        return Bounds(start if column == last else None, end if column == first else None)
 
     def bounds(self) -> tuple[datetime | None, datetime | None]:
         if self.period:
@@ -195,6 +234,7 @@ def _text(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value) or NOT_TOLD
 
 
+_OF_CLIENT = "client__"
 _STATUSES = "Meeting status, in the JavaScript SDK's spelling. May be repeated; - for none."
 _SDK = "SDK name, such as amazon-chime-sdk-js. May be repeated; - for not told."
 _PLATFORM = f"{', '.join(vocabulary.PLATFORMS)}. May be repeated."
@@ -218,13 +258,13 @@ class EventFilter(PlainFilterSet):
     user = SeveralFilter(
         "attendee__external_user_id", label="The application's id of the person. May be repeated."
     )
-    sdk = SeveralFilter("client__sdk_name", label=_SDK)
-    sdk_version = SeveralFilter("client__sdk_version", label="SDK version. May be repeated.")
-    platform = SeveralFilter("client__platform", label=_PLATFORM)
-    browser = SeveralFilter("client__browser_name", label="Browser name. May be repeated.")
-    browser_major = SeveralFilter("client__browser_major", label="Browser's major version.")
-    os = SeveralFilter("client__os_name", label="System name. May be repeated.")
-    os_version = SeveralFilter("client__os_version", label="System version. May be repeated.")
+    sdk = ClientFilter("sdk_name", label=_SDK)
+    sdk_version = ClientFilter("sdk_version", label="SDK version. May be repeated.")
+    platform = ClientFilter("platform", label=_PLATFORM)
+    browser = ClientFilter("browser_name", label="Browser name. May be repeated.")
+    browser_major = ClientFilter("browser_major", label="Browser's major version.")
+    os = ClientFilter("os_name", label="System name. May be repeated.")
+    os_version = ClientFilter("os_version", label="System version. May be repeated.")
     region = SeveralFilter("meeting__media_region", label=_REGION)
     bot = YesFilter("attendee__is_bot", label="1: only events of bots; 0: only of people.")
     skewed = YesFilter("skewed", label="1: only events whose client clock cannot be right.")
@@ -299,16 +339,19 @@ class MeetingFilter(PlainFilterSet):
         return queryset.filter(present_count__gt=0) if value else queryset.filter(present_count=0)
 
     def with_failures(self, queryset: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
-        failed = Q(failed_count__gt=0) | Q(dropped_count__gt=0) | Q(device_failed_count__gt=0)
-        return queryset.filter(failed if value else ~failed)
+        return queryset.filter(TROUBLED_MEETING if value else ~TROUBLED_MEETING)
 
     def having(self, queryset: QuerySet[Any], name: str, value: list[str]) -> QuerySet[Any]:
         if not value:
             return queryset
-        attendees = Attendee.objects.filter(
-            meeting=OuterRef("pk"), **{f"{self._columns[name]}__in": value}
-        )
-        return queryset.filter(Exists(attendees))
+        column = self._columns[name]
+        attendees = Attendee.objects.filter(meeting=OuterRef("pk"))
+        if not column.startswith(_OF_CLIENT):
+            return queryset.filter(Exists(attendees.filter(**{f"{column}__in": value})))
+        clients = _clients({f"{column.removeprefix(_OF_CLIENT)}__in": value})
+        if clients is None:
+            return queryset.none()
+        return queryset.filter(Exists(attendees.filter(client__in=clients)))
 
     def matching(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return queryset.filter(
@@ -327,13 +370,13 @@ class AttendeeFilter(PlainFilterSet):
     )
     failed = YesFilter(method="with_failures", label="1: only those for whom anything failed.")
     bot = YesFilter("is_bot", label="1: only bots; 0: only people.")
-    sdk = SeveralFilter("client__sdk_name", label=_SDK)
-    sdk_version = SeveralFilter("client__sdk_version", label="SDK version. May be repeated.")
-    platform = SeveralFilter("client__platform", label=_PLATFORM)
-    browser = SeveralFilter("client__browser_name", label="Browser name. May be repeated.")
-    browser_major = SeveralFilter("client__browser_major", label="Browser's major version.")
-    os = SeveralFilter("client__os_name", label="System name. May be repeated.")
-    os_version = SeveralFilter("client__os_version", label="System version. May be repeated.")
+    sdk = ClientFilter("sdk_name", label=_SDK)
+    sdk_version = ClientFilter("sdk_version", label="SDK version. May be repeated.")
+    platform = ClientFilter("platform", label=_PLATFORM)
+    browser = ClientFilter("browser_name", label="Browser name. May be repeated.")
+    browser_major = ClientFilter("browser_major", label="Browser's major version.")
+    os = ClientFilter("os_name", label="System name. May be repeated.")
+    os_version = ClientFilter("os_version", label="System version. May be repeated.")
     region = SeveralFilter("meeting__media_region", label=_REGION)
     q = django_filters.CharFilter(
         method="matching", max_length=200, label="Part of the attendee's or the person's id."
@@ -348,18 +391,21 @@ class AttendeeFilter(PlainFilterSet):
         return queryset.filter(meeting__in=_meetings_called(value))
 
     def with_failures(self, queryset: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
-        failed = (
-            Q(join_failure_count__gt=0)
-            | Q(drop_count__gt=0)
-            | Q(audio_failure_count__gt=0)
-            | Q(video_failure_count__gt=0)
-        )
-        return queryset.filter(failed if value else ~failed)
+        return queryset.filter(TROUBLED_ATTENDEE if value else ~TROUBLED_ATTENDEE)
 
     def matching(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return queryset.filter(
             Q(external_id__icontains=value) | Q(external_user_id__icontains=value)
         )
+
+
+def _clients(wanted: Mapping[str, list[str]]) -> Collection[int] | QuerySet[Any] | None:
+    """Their ids, which the planner can weigh; None where no client ever was so."""
+    found = Client.objects.filter(**wanted).values_list("pk", flat=True)
+    clients = list(found[: _MOST_CLIENTS + 1])
+    if not clients:
+        return None
+    return found if len(clients) > _MOST_CLIENTS else clients
 
 
 def _meetings_called(value: str) -> QuerySet[Meeting]:

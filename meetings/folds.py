@@ -3,10 +3,12 @@
 Each fold is computed anew from all events of what a batch changed, so the order and the number of
 deliveries cannot matter, and a late event corrects what it should. Attendees who are new are stored
 folded already (`meetings.stays`). Log lines, of which there may be hundreds of thousands, only
-count up and widen the time heard of: each is new once.
+count up and widen the time heard of: each is new once. Only where one turns out to be of another
+time, which takes a clock that cannot be right, are they all looked at.
 """
 
 from collections.abc import Sequence
+from typing import LiteralString
 
 from meetings.facts import AttendeeSpan, Written
 from portal.database.statements import MOMENT, integers, run, texts
@@ -84,6 +86,18 @@ _LOG_LINES = f"""
     WHERE a.id = new.id
 """  # noqa: S608 - parts of our own
 
+_LOG_TIMES = """
+    UPDATE meetings_attendee a SET first_log_at = own.first_at, last_log_at = own.last_at
+    FROM unnest(%(ids)s::bigint[]) AS moved (id)
+    CROSS JOIN LATERAL (
+        SELECT min(e.happened_at) AS first_at, max(e.happened_at) AS last_at
+        FROM meetings_clientevent e
+        WHERE e.attendee_id = moved.id AND e.sequence > 0
+            AND e.client_ms BETWEEN %(first_ms)s AND %(last_ms)s
+    ) AS own
+    WHERE a.id = moved.id
+"""
+
 _MEETINGS = """
     WITH people AS (
         SELECT a.meeting_id,
@@ -139,6 +153,7 @@ _MOST_SPANS = 4
 def fold(written: Written) -> None:
     """Bring attendees and meetings up to their facts. Part of the drain's transaction."""
     _count_log_lines(written)
+    _correct_log_times(written)
     _fold_attendees(written.changed)
     _fold_meetings(written)
 
@@ -154,11 +169,26 @@ def _count_log_lines(written: Written) -> None:
         run(_LOG_LINES, [integers(column) for column in zip(*rows, strict=True)])
 
 
+def _correct_log_times(written: Written) -> None:
+    """Before attendees are folded, which takes these times into account."""
+    moved = {
+        one.attendee_id
+        for one in written.replaced
+        if one.sequence and one.old_happened_us != one.new_happened_us
+    }
+    if moved:
+        _run_for(_LOG_TIMES, [one for one in written.changed if one.id in moved])
+
+
 def _fold_attendees(changed: Sequence[AttendeeSpan]) -> None:
     """The caller holds the attendees' locks (`facts.write` takes them)."""
-    for some in _by_time(changed):
+    _run_for(_ATTENDEES, changed)
+
+
+def _run_for(statement: LiteralString, attendees: Sequence[AttendeeSpan]) -> None:
+    for some in _by_time(attendees):
         run(
-            _ATTENDEES,
+            statement,
             {
                 "ids": integers(one.id for one in some),
                 "first_ms": min(one.first_client_ms for one in some),

@@ -7,12 +7,14 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from meetings.rollups import horizon
 from meetings.rollups import retention as figures
 from portal.partitions import DayTable, Unit
 from portal.retention import Amount, DataClass, Days, Rows, register
 from portal.retention.rows import BATCH, share_of
 
-EVENTS = DayTable("meetings_clientevent", "client_ms", Unit.EPOCH_MS)
+# Where a clock cannot be right, the day on it says nothing: such events go by when they came.
+EVENTS = DayTable("meetings_clientevent", "client_ms", Unit.EPOCH_MS, lasting="skewed")
 _LEAST_MS, _MOST_MS = -(2**63), 2**63 - 1
 
 
@@ -116,12 +118,20 @@ MEETINGS = Subjects(
     f"OR EXISTS ({_EVENTS_OF_DAYS_TO_COME} OFFSET 0))",
 )
 
+# With their attendees, so that no later fold counts the same trouble once more.
+TROUBLE = Rows(
+    "meetings_rolluptrouble",
+    "last_at",
+    "NOT EXISTS (SELECT FROM meetings_attendee a "
+    "WHERE a.id = meetings_rolluptrouble.attendee_id OFFSET 0)",
+)
+
 MEETING_DATA = DataClass(
-    "events",
+    horizon.EVENTS,
     "Client events and meetings",
     "What happened to whom, by the day on the client's clock. Attendees and meetings go with the "
     "last of their events.",
-    [Days(EVENTS), Rows(EVENTS.other, "received_at"), ATTENDEES, MEETINGS],
+    [Days(EVENTS), Rows(EVENTS.other, "received_at"), ATTENDEES, MEETINGS, TROUBLE],
     setting="RETENTION_EVENTS_DAYS",
     order=20,
 )

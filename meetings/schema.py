@@ -30,6 +30,10 @@ _PAGING = [
     OpenApiParameter("cursor", description="From the link to the next or previous page."),
     OpenApiParameter("page_size", int, default=100, description="1 to 500."),
 ]
+_OLDER = (
+    "Older rows; null at the end. Where a filter fits few of very many rows, a page may have fewer "
+    "than were asked for, or none, and still lead on."
+)
 _MEETING = OpenApiParameter(
     "meeting", description="The meeting id, where the attendee id alone is not enough."
 )
@@ -79,7 +83,7 @@ def _page_of(serializer: type[serializers.Serializer[Any]]) -> Any:
     return inline_serializer(
         f"{serializer.__name__.removesuffix('Serializer')}Page",
         {
-            "next": serializers.URLField(allow_null=True, help_text="Older rows."),
+            "next": serializers.URLField(allow_null=True, help_text=_OLDER),
             "previous": serializers.URLField(allow_null=True, help_text="Newer rows."),
             "results": serializer(many=True),
         },

@@ -83,9 +83,7 @@ def attendee_lanes(
 ) -> list[Lane]:
     """A lane for each attendee in the order given; one query for the events of all of them."""
     events = (
-        ClientEvent.objects.filter(attendee__in=[attendee.pk for attendee in attendees])
-        .select_related("name", "status")
-        .in_order()[:MOST_EVENTS]
+        ClientEvent.objects.of(attendees).select_related("name", "status").in_order()[:MOST_EVENTS]
     )
     by_attendee: dict[int, list[ClientEvent]] = {attendee.pk: [] for attendee in attendees}
     for event in events:

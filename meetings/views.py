@@ -34,7 +34,7 @@ from portal import exports
 from portal.access import audit
 from portal.access.models import ApiKey
 from portal.errors import ConflictError
-from portal.keyset import CursorError, in_order, page_of
+from portal.keyset import CursorError, in_order, page_soon
 
 PAGE_SIZE = 100
 MOST_ON_A_PAGE = 500
@@ -98,7 +98,7 @@ class ListView(ReadView):
         filtered = self.filtered(request)
         wanted = request.query_params.get("format", "json")
         if wanted == "json":
-            return self.page(request, filtered.qs)
+            return self.page(request, filtered)
         return self.file(request, filtered, wanted)
 
     def filtered(self, request: Request) -> PlainFilterSet:
@@ -113,13 +113,14 @@ class ListView(ReadView):
             raise ValidationError({**unknown, **filtered.errors})
         return filtered
 
-    def page(self, request: Request, queryset: QuerySet[Any]) -> Response:
+    def page(self, request: Request, filtered: PlainFilterSet) -> Response:
         try:
-            page = page_of(
-                queryset,
+            page = page_soon(
+                filtered.qs,
                 self.column,
                 cursor=request.query_params.get("cursor", ""),
                 size=_page_size(request),
+                bounds=filtered.bounds_of(self.column),
             )
         except CursorError as error:
             raise ValidationError({"cursor": [str(error)]}) from error
@@ -216,7 +217,7 @@ class MeetingView(ReadView):
 class MeetingEventsView(EventListView):
     def rows(self) -> QuerySet[ClientEvent]:
         meeting = get_object_or_404(Meeting, external_id=self.kwargs["external_id"])
-        return super().rows().filter(meeting=meeting)
+        return ClientEvent.objects.of_meeting(meeting).with_everything()
 
     @describe_list(
         "list_meeting_events", "meetings", EventSerializer, EventFilter, 404, attributes=True
@@ -254,7 +255,7 @@ class AttendeeView(ReadView):
 class AttendeeEventsView(EventListView):
     def rows(self) -> QuerySet[ClientEvent]:
         attendee = attendee_of(self.request, self.kwargs["attendee_id"])
-        return super().rows().filter(attendee=attendee)
+        return ClientEvent.objects.of([attendee]).with_everything()
 
     @describe_list(
         "list_attendee_events", "attendees", EventSerializer, EventFilter, 404, 409, attributes=True

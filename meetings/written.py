@@ -56,8 +56,12 @@ class Replaced(msgspec.Struct, gc=False):
     meeting_id: int
     client_ms: int
     name_id: int
+    sequence: int
+    """More than 0 for log lines, as in `Gist`."""
     old_happened_us: int
     new_happened_us: int
+    old_client_id: int
+    new_client_id: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,36 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from portal.figures import NOTHING
+from portal.keyset import Bounds, edge_of, up_to
+from portal.patience import within
 from portal.timerange import PARAMETERS
 
 MOST_COUNTED = 10_000
+_PATIENCE_MS = 30
+_STRETCH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """How many rows there are; `capped`: there may be more."""
+
+    number: int
+    capped: bool
 
 
 def counted(rows: QuerySet[Any]) -> int:
     """How many rows there are, up to one more than MOST_COUNTED."""
     return rows.order_by()[: MOST_COUNTED + 1].count()
+
+
+def counted_soon(rows: QuerySet[Any], column: str, bounds: Bounds) -> Number:
+    """As `counted` or, where that takes too long, the number in the newest stretch of rows."""
+    number = within(_PATIENCE_MS, lambda: counted(rows))
+    edge = None
+    if number is None:
+        edge = edge_of(rows.model, column, None, bounds, _STRETCH)
+        number = counted(up_to(rows, column, edge))
+    return Number(min(number, MOST_COUNTED), number > MOST_COUNTED or edge is not None)
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]  # no brackets at run time
@@ -28,7 +50,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # no brackets at ru
     @cached_property
     def _counted(self) -> int:
         if isinstance(self.object_list, QuerySet):
-            return counted(self.object_list)
+            return counted(self.object_list.values("pk"))  # without what a page shows beside
         return len(self.object_list)
 
     @cached_property

@@ -1,10 +1,13 @@
 """Moments in words: how long ago, and when exactly, in the viewer's zone."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from django.utils import timezone
 
 from portal.figures import duration
+
+_ABSOLUTE = "%-d %b %Y, %H:%M:%S"
 
 
 def relative(moment: datetime, now: datetime | None = None) -> str:
@@ -33,7 +36,13 @@ def day(moment: datetime, now: datetime) -> str:
 
 
 def absolute(moment: datetime) -> str:
-    return timezone.localtime(moment).strftime("%-d %b %Y, %H:%M:%S")
+    return timezone.localtime(moment).strftime(_ABSOLUTE)
+
+
+def absolutes(moments: Iterable[datetime]) -> list[str]:
+    """Of many, with one look at the viewer's zone."""
+    zone = timezone.get_current_timezone()
+    return [moment.astimezone(zone).strftime(_ABSOLUTE) for moment in moments]
 
 
 def clock(moment: datetime) -> str:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from typing import TypeAlias
 
 from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -24,8 +25,10 @@ DAYS_AHEAD = 7
 DAYS_BACK = 3
 LOCK_WAIT_MS = 250
 _LOCK_NOT_AVAILABLE = "55P03"
+_MAKING = 0x64617973  # any number that nobody else in this database uses
 _DAY_MS = 86_400_000
 _EPOCH = date(1970, 1, 1)
+_Names: TypeAlias = Mapping[str, sql.Composable]
 
 
 class Unit(StrEnum):
@@ -44,8 +47,10 @@ class DayTable:
     unit: Unit
     # Rows that are updated soon after they are written need room for their new versions.
     fillfactor: int = 100
-    # A condition on rows, in SQL: a day that holds such a row is not dropped.
+    # Conditions on rows, in SQL: a day that holds such a row is not dropped;
     needed: str = ""
+    # such a row moves to the partition of all else when its day is dropped.
+    lasting: str = ""
 
     def partition_of(self, day: date) -> str:
         return f"{self.name}_{day:%Y%m%d}"
@@ -157,6 +162,11 @@ def _make(table: DayTable, day: date) -> bool:
         "fillfactor": sql.Literal(table.fillfactor),
     }
     with _alone(f"partition {table.partition_of(day)} is made") as alone:
+        # One after the other: whoever waited here may find that it is there.
+        alone.cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_MAKING])
+        alone.cursor.execute("SELECT to_regclass(%s)", [table.partition_of(day)])
+        if alone.cursor.fetchone() != (None,):
+            return False
         for statement in _MAKE:
             _execute(alone.cursor, statement, names)
         alone.done = True
@@ -198,9 +208,21 @@ def drop(table: DayTable, day: Partition) -> bool:
         _execute(alone.cursor, "LOCK TABLE {child} IN ACCESS EXCLUSIVE MODE", names)
         if needed_rows(table, day):
             return False
+        if table.lasting:
+            _keep_lasting(alone.cursor, table, names)
         _execute(alone.cursor, "DROP TABLE {child}", names)
         alone.done = True
     return alone.done
+
+
+def _keep_lasting(cursor: CursorWrapper, table: DayTable, names: _Names) -> None:
+    """Nobody else sees the table without them: it is locked until they have moved."""
+    _execute(cursor, "ALTER TABLE {parent} DETACH PARTITION {child}", names)
+    _execute(
+        cursor,
+        "INSERT INTO {parent} SELECT * FROM {child} WHERE {lasting}",
+        {**names, "lasting": sql.SQL(table.lasting)},
+    )
 
 
 def needed_rows(table: DayTable, day: Partition) -> int:
@@ -254,5 +276,5 @@ def _alone(what: str) -> Iterator[_Alone]:
         logger.info("The table is in use; %s at the next turn.", what)
 
 
-def _execute(cursor: CursorWrapper, statement: str, names: Mapping[str, sql.Composable]) -> None:
+def _execute(cursor: CursorWrapper, statement: str, names: _Names) -> None:
     cursor.execute(sql.SQL(statement).format(**names).as_string(cursor.connection))

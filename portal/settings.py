@@ -149,6 +149,15 @@ TEMPLATES = [
 # --- Database -------------------------------------------------------------------------------
 
 DATABASE_URL = env.text("DATABASE_URL")
+# A host that vanishes says nothing: without these, statements would wait for it for minutes or
+# hours. The kernel asks after 5 s of silence, and what was sent must be confirmed within 10 s.
+_LIMITS = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 
 def _database_from_url(url: str) -> dict[str, Any]:
@@ -165,7 +174,7 @@ def _database_from_url(url: str) -> dict[str, Any]:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         # libpq's own, above all sslmode: left out in silence, it would not be in force.
-        "OPTIONS": {"connect_timeout": 5, **dict(parse_qsl(parts.query))},
+        "OPTIONS": {**_LIMITS, **dict(parse_qsl(parts.query))},
     }
 
 
@@ -178,7 +187,7 @@ def _embedded_database() -> dict[str, Any]:
         "HOST": str(server.socket_dir),
         "NAME": "greenroom",
         "USER": "greenroom",
-        "OPTIONS": {"connect_timeout": 5},
+        "OPTIONS": dict(_LIMITS),
     }
 
 

@@ -32,7 +32,9 @@ _FINE_POINTS = 48
 _STEPS = [*(timedelta(seconds=level) for level in LEVELS), timedelta(days=7)]
 
 _MOST_SDKS = 5
+_MOST_SHARES = 50
 _MOST_BROWSERS = 10
+_MOST_SYSTEMS = 10
 _BROWSERS_OF = {"platform": "JavaScript"}
 _CHOSEN = {
     "platform": "platform",
@@ -86,7 +88,7 @@ def read(period: TimeRange, clients: ClientChoice, *, headline_only: bool = Fals
     chosen = {_CHOSEN[name]: value for name, value in clients.values.items()}
     figures = [*_totals(period), _trend(period)]
     if not headline_only:
-        figures += [*_durations(period), *_shares(period), _devices(period)]
+        figures += [_durations(period), *_shares(period)]
     rows = reading.read(figures, chosen)
     told: dict[str, list[Row]] = {figure.key: [] for figure in figures}
     for row in rows:
@@ -98,11 +100,9 @@ def read(period: TimeRange, clients: ClientChoice, *, headline_only: bool = Fals
         before=next(iter(told["before"]), None),
         people=_people(now, others),
         trend=_trend_of(period, told["trend"]),
-        start_durations=_durations_of(
-            period, told.get("durations", []), told.get("whole_durations", [])
-        ),
+        start_durations=_durations_of(period, told.get("durations", []), told.get("sdks", [])),
         shares=_shares_of(told),
-        device_trouble=_devices_of(told.get("devices", []), others),
+        device_trouble=_devices_of(told.get("browsers", []), others),
         stretches=told.get("durations", []),
         step=duration_step(period),
     )
@@ -173,12 +173,16 @@ def _moments(period: TimeRange, step: timedelta) -> list[datetime]:
 # --- Durations ----------------------------------------------------------------------------------
 
 
-def _durations(period: TimeRange) -> list[Figure]:
-    start, end, step = period.start, period.end, duration_step(period)
-    return [
-        Figure("durations", start, end, name="sdk_name", step=step, is_timed=True),
-        Figure("whole_durations", start, end, name="sdk_name", is_timed=True),
-    ]
+def _durations(period: TimeRange) -> Figure:
+    """Over time; those of the whole period come with the shares."""
+    return Figure(
+        "durations",
+        period.start,
+        period.end,
+        name="sdk_name",
+        step=duration_step(period),
+        is_timed=True,
+    )
 
 
 def duration_step(period: TimeRange) -> timedelta:
@@ -220,14 +224,15 @@ def _durations_of(
 
 
 def _shares(period: TimeRange) -> list[Figure]:
-    """Attempts to join by SDK, its version, browser and system; the lists end where the page would.
+    """By SDK, its version, browser and system.
 
-    Browsers are those of JavaScript clients, with their major version.
+    Browsers are those of JavaScript clients, with their major version: all of them, as those most
+    in use need not be those with most trouble.
     """
     start, end = period.start, period.end
     return [
-        Figure("sdks", start, end, name="sdk_name", most=50),
-        Figure("versions", start, end, name="sdk_name", version="sdk_version", most=50),
+        Figure("sdks", start, end, name="sdk_name", is_timed=True),
+        Figure("versions", start, end, name="sdk_name", version="sdk_version", most=_MOST_SHARES),
         Figure(
             "browsers",
             start,
@@ -235,20 +240,28 @@ def _shares(period: TimeRange) -> list[Figure]:
             name="browser_name",
             version="browser_major",
             only=_BROWSERS_OF,
-            most=_MOST_BROWSERS,
         ),
-        Figure("systems", start, end, name="os_name", most=10),
+        Figure("systems", start, end, name="os_name", most=_MOST_SYSTEMS),
     ]
 
 
 def _shares_of(told: Mapping[str, Iterable[Row]]) -> Shares:
-    def shares(key: str) -> list[Share]:
+    """The lists end where the page would."""
+
+    def shares(key: str, most: int) -> list[Share]:
+        asked = [row for row in told.get(key, []) if row.requested]
+        ranked = sorted(asked, key=lambda row: (-row.requested, row.name, row.version))
         return [
             Share(row.name, row.version, row.requested, row.succeeded, row.failed)
-            for row in told.get(key, [])
+            for row in ranked[:most]
         ]
 
-    return Shares(shares("sdks"), shares("versions"), shares("browsers"), shares("systems"))
+    return Shares(
+        sdks=shares("sdks", _MOST_SHARES),
+        versions=shares("versions", _MOST_SHARES),
+        browsers=shares("browsers", _MOST_BROWSERS),
+        systems=shares("systems", _MOST_SYSTEMS),
+    )
 
 
 # --- People -------------------------------------------------------------------------------------
@@ -265,17 +278,6 @@ def _people(row: Row | None, others: Iterable[Other]) -> dict[str, int]:
         metric: count + sum(1 for other, _ in more if other == metric)
         for metric, count in simple.items()
     }
-
-
-def _devices(period: TimeRange) -> Figure:
-    return Figure(
-        "devices",
-        period.start,
-        period.end,
-        name="browser_name",
-        version="browser_major",
-        only=_BROWSERS_OF,
-    )
 
 
 def _devices_of(rows: Iterable[Row], others: Iterable[Other]) -> list[DeviceTrouble]:

@@ -173,7 +173,17 @@ def last_received_at(doors: Sequence[str]) -> datetime | None:
     return received.first()
 
 
+# Regions are few and meetings are many: from one region to the next by the index.
 _CHOICES = f"""
+    WITH RECURSIVE region (name) AS (
+        SELECT min(media_region::text) FROM meetings_meeting WHERE media_region <> ''
+        UNION ALL
+        SELECT (
+            SELECT min(media_region::text) FROM meetings_meeting
+            WHERE media_region <> '' AND media_region > region.name
+        )
+        FROM region WHERE region.name IS NOT NULL
+    )
     (SELECT DISTINCT 'sdk', sdk_name, '' FROM meetings_clientkind WHERE sdk_name <> ''
         ORDER BY 2 LIMIT {_MOST_CHOICES})
     UNION ALL
@@ -186,8 +196,7 @@ _CHOICES = f"""
     (SELECT DISTINCT 'system', os_name, '' FROM meetings_clientkind WHERE os_name <> ''
         ORDER BY 2 LIMIT {_MOST_CHOICES})
     UNION ALL
-    (SELECT DISTINCT 'region', media_region, '' FROM meetings_meeting WHERE media_region <> ''
-        ORDER BY 2 LIMIT {_MOST_CHOICES})
+    (SELECT 'region', name, '' FROM region WHERE name IS NOT NULL LIMIT {_MOST_CHOICES})
 """  # noqa: S608 - a number of ours
 
 

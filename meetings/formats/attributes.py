@@ -144,7 +144,8 @@ def readable_number(value: JSON) -> int | float | None:
         value = number(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    if not math.isfinite(value) or abs(value) >= 2**63:
+    # Compared first: an integer may be beyond what a double can hold.
+    if abs(value) >= 2**63 or not math.isfinite(value):
         return None
     return int(value) if value == int(value) else value
 

@@ -19,6 +19,8 @@ _LONGEST = 200
 _LONGEST_MAJOR = 32
 _MAX_INT = 2**31 - 1
 _MAX_FULLNESS = 32_000
+# No Region's name is as long. The columns that hold it are made for that many characters.
+MAX_REGION = 32
 _REGION = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,12}){1,3}")
 
 
@@ -103,8 +105,8 @@ def user_id(text: str) -> str:
 
 def region(text: str) -> str:
     """The name of an AWS Region, which applications may add from CreateMeeting's answer."""
-    name = text[:_LONGEST].lower()
-    return name if _REGION.fullmatch(name) else ""
+    name = text.lower()
+    return name if len(name) <= MAX_REGION and _REGION.fullmatch(name) else ""
 
 
 def count(number: float | None) -> int | None:

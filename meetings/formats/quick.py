@@ -66,6 +66,16 @@ class _UnusualError(Exception):
     """The full reader has to look at this body."""
 
 
+# Numbers of any size, too: what is beyond all bounds shows where it is put to use.
+_LEFT_TO_THE_FULL_READER = (
+    msgspec.MsgspecError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+    _UnusualError,
+)
+
+
 def event_array(body: bytes) -> list[Gist] | None:
     """The gists of a body of format A, or None if it is not ordinary."""
     try:
@@ -76,7 +86,7 @@ def event_array(body: bytes) -> list[Gist] | None:
             reader.gist(ordinal, item.name, item.attributes, item.attributes.get("timestampMs"))
             for ordinal, item in enumerate(items)
         ]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, _UnusualError):
+    except _LEFT_TO_THE_FULL_READER:
         return None
     return None if _may_be_deep(body, 2 * len(items) + reader.containers) else gists
 
@@ -87,7 +97,7 @@ def ingestion(body: bytes) -> list[Gist] | None:
         record = _decode_record(body)
         payloads = sum([len(group.payloads) for group in record.events])
         _refuse_unusual(body, len(record.events) + payloads)
-        if len(body) * payloads > MAX_SHARED_BYTES:
+        if len(body) * (payloads + len(record.events)) > MAX_SHARED_BYTES:
             return None
         reader = _Reader(_record_shapes, drop=TRANSPORT)
         gists: list[Gist] = []
@@ -95,12 +105,14 @@ def ingestion(body: bytes) -> list[Gist] | None:
             if group.type not in ("", MEETING_TYPE):
                 return None
             reader.containers += 3 if group.metadata else 2
+            if not group.payloads:
+                continue
             shared = {**record.metadata, **group.metadata}
             for payload in group.payloads:
                 at = payload["ts"] if "ts" in payload else payload.get("timestampMs")
                 claimed = {**shared, **payload}
                 gists.append(reader.gist(len(gists), payload.get("name"), claimed, at))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, _UnusualError):
+    except _LEFT_TO_THE_FULL_READER:
         return None
     return None if _may_be_deep(body, 2 + payloads + reader.containers) else gists
 

@@ -55,6 +55,8 @@ def _from_text(text: str) -> int | None:
 
 
 def _clamped(value: float) -> int | None:
-    if not math.isfinite(value):
+    try:
+        whole = int(value)
+    except (OverflowError, ValueError):  # infinite, or no number
         return None
-    return max(_MIN, min(_MAX, int(value)))
+    return max(_MIN, min(_MAX, whole))

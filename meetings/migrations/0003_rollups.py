@@ -4,6 +4,16 @@ import django.contrib.postgres.fields
 import django.db.models.deletion
 from django.db import migrations, models
 
+# Of the partition of absurd clocks alone: making a day moves rows out of it, and purging deletes
+# what came long ago. Days are moved and dropped whole.
+INDEX_OTHER = """
+    CREATE INDEX meetings_clientevent_other_by_clock ON meetings_clientevent_other (client_ms);
+    CREATE INDEX meetings_clientevent_other_by_arrival ON meetings_clientevent_other (received_at);
+"""
+UNINDEX_OTHER = """
+    DROP INDEX meetings_clientevent_other_by_clock, meetings_clientevent_other_by_arrival;
+"""
+
 
 class Migration(migrations.Migration):
 
@@ -16,6 +26,7 @@ class Migration(migrations.Migration):
             name='ClientKind',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('digest', models.BinaryField(max_length=32, unique=True)),
                 ('platform', models.CharField(blank=True, max_length=32)),
                 ('sdk_name', models.CharField(blank=True, max_length=200)),
                 ('sdk_version', models.CharField(blank=True, max_length=200)),
@@ -118,10 +129,6 @@ class Migration(migrations.Migration):
             model_name='meeting',
             index=models.Index(condition=models.Q(('present_count__gt', 0)), fields=['-last_event_at', '-id'], name='meetings_meeting_live'),
         ),
-        migrations.AddConstraint(
-            model_name='clientkind',
-            constraint=models.UniqueConstraint(fields=('sdk_name', 'sdk_version', 'browser_name', 'browser_major', 'os_name', 'os_version', 'platform'), name='meetings_clientkind_once'),
-        ),
         migrations.AddField(
             model_name='rollupcell',
             name='kind',
@@ -170,4 +177,5 @@ class Migration(migrations.Migration):
             model_name='rolluptrouble',
             index=models.Index(condition=models.Q(('is_simple', False)), fields=['last_at'], name='meetings_trouble_other'),
         ),
+        migrations.RunSQL(INDEX_OTHER, UNINDEX_OTHER),
     ]

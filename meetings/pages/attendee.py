@@ -70,7 +70,7 @@ def _events(attendee: Attendee) -> list[ClientEvent]:
 
     A clock that is wrong still has the order right, where all of a batch came to us at once.
     """
-    events = attendee.events.select_related("name", "status")
+    events = ClientEvent.objects.of([attendee]).select_related("name", "status")
     order = ["-client_ms", "-sequence", "-id"]
     if not attendee.clock_offset_ms:
         order.insert(0, "-happened_at")

@@ -42,9 +42,8 @@ class Detail:
 
 def detail_of(event: ClientEvent, request: HttpRequest) -> Detail:
     found = archive.read([event])
-    joined = joining(
-        event.attendee.events.named(vocabulary.JOIN_SUCCEEDED).select_related("name").in_order()[:1]
-    )
+    theirs = ClientEvent.objects.of([event.attendee]).select_related("name")
+    joined = joining(theirs.named(vocabulary.JOIN_SUCCEEDED).in_order()[:1])
     return build(
         event, found.get(event.pk), since_joining_ms(event, joined), raw_url(event, request)
     )

@@ -1,7 +1,8 @@
 """The lists of meetings, attendees and client events: filtered, paged, with files to take away."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -17,8 +18,8 @@ from meetings.pages.dashboard import curl
 from meetings.pages.filter_form import Choice, Option, chips
 from meetings.presence import SILENT_FOR
 from portal.admin import render_page
-from portal.keyset import CursorError, page_of
-from portal.listing import MOST_COUNTED, counted
+from portal.keyset import Bounds, CursorError, Page, page_soon
+from portal.listing import Number, counted_soon
 from portal.pieces import Pager, Table
 from portal.timerange import TimeRange
 
@@ -37,6 +38,7 @@ class Listed:
     pager: Pager
     notices: Sequence[str]
     is_first: bool
+    searched_to: datetime | None = None
 
 
 def meetings_page(request: HttpRequest) -> HttpResponse:
@@ -138,23 +140,34 @@ def read(
     """The page at the cursor in the URL, and a count that stops at ten thousand."""
     notices = filtered.notices()
     queryset = filtered.qs if narrowed is None else narrowed
+    bounds = filtered.bounds_of(column)
     cursor = request.GET.get("after", "")
     try:
-        page = page_of(queryset, column, cursor=cursor, size=PAGE)
+        page = page_soon(queryset, column, cursor=cursor, size=PAGE, bounds=bounds)
     except CursorError as error:
         notices.append(str(error))
         cursor = ""
-        page = page_of(queryset, column, cursor="", size=PAGE)
-    total = counted(queryset)
+        page = page_soon(queryset, column, cursor="", size=PAGE, bounds=bounds)
+    total = _number(page, queryset, column, bounds)
     pager = Pager(
         shown=len(page.rows),
-        total=min(total, MOST_COUNTED),
-        capped=total > MOST_COUNTED,
+        total=total.number if total else None,
+        capped=total.capped if total else False,
         newer_url=_with(request.GET, after=page.newer) if page.newer else "",
         older_url=_with(request.GET, after=page.older) if page.older else "",
         noun=noun,
     )
-    return Listed(page.rows, pager, notices, is_first=not cursor)
+    return Listed(page.rows, pager, notices, not cursor, page.searched_to)
+
+
+def _number(page: Page[Any], queryset: QuerySet[Any], column: str, bounds: Bounds) -> Number | None:
+    """None where rows are so far apart that nobody waits for their number."""
+    if page.searched_to:
+        return None
+    if not (page.newer or page.older):
+        return Number(len(page.rows), capped=False)
+    found = counted_soon(queryset, column, bounds)
+    return replace(found, number=max(found.number, len(page.rows)))
 
 
 def _render(

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from meetings import panels, timeline, verdicts, vocabulary
-from meetings.models import Attendee, ClientEvent, Meeting
+from meetings.models import Attendee, ClientEvent, ClientEventQuerySet, Meeting
 from meetings.pages import event_tables, links, subject_tables
 from meetings.pages.event_detail import Detail, detail_of
 from meetings.timeline import Window
@@ -46,7 +46,8 @@ def meeting_page(request: HttpRequest, external_id: str) -> HttpResponse:
     total = meeting.attendee_count + meeting.bot_count
     zoom = _zoom(request, meeting)
     drawn = attendees[: _lanes_wanted(request)]
-    failures = _failures(meeting)
+    events = ClientEvent.objects.of_meeting(meeting)
+    failures = _failures(events)
     return render_page(
         request,
         "meetings/meeting.html",
@@ -64,7 +65,7 @@ def meeting_page(request: HttpRequest, external_id: str) -> HttpResponse:
         failures=event_tables.meeting_failures(failures[:_FAILURES_SHOWN]),
         failure_count=len(failures),
         failures_url=links.events_of(meeting, failed="1"),
-        detail=_chosen(request, meeting),
+        detail=_chosen(request, events),
         panels=panels.on_meeting.render(request, meeting),
     )
 
@@ -127,17 +128,17 @@ def _event_url(request: HttpRequest) -> Any:
     return url_of
 
 
-def _failures(meeting: Meeting) -> list[ClientEvent]:
-    failed = meeting.events.named(*sorted(vocabulary.FAILED)).by_people()
+def _failures(events: ClientEventQuerySet) -> list[ClientEvent]:
+    failed = events.named(*sorted(vocabulary.FAILED)).by_people()
     return list(failed.with_everything().newest_first()[:_MOST_FAILURES])
 
 
-def _chosen(request: HttpRequest, meeting: Meeting) -> Detail | None:
+def _chosen(request: HttpRequest, events: ClientEventQuerySet) -> Detail | None:
     """The event that the URL asks for."""
     text = request.GET.get("event", "")
     if not (text.isascii() and text.isdecimal() and len(text) < 19):
         return None
-    event = meeting.events.with_everything().filter(pk=int(text)).first()
+    event = events.with_everything().filter(pk=int(text)).first()
     if event is None:
         raise Http404("This meeting has no such event.")
     return detail_of(event, request)

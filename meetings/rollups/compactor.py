@@ -25,9 +25,11 @@ from django.utils import timezone
 from meetings.rollups import kinds
 from meetings.rollups.cover import BUCKET, COARSER, LEVELS
 from meetings.rollups.families import CELLS, COLUMNS, FAMILIES, KIND_COLUMNS
+from meetings.rollups.horizon import horizon
 from meetings.rollups.models import RollupDirty
 from meetings.rollups.tallies import (
     KIND_OF_CLIENT,
+    MEETING_OF_TROUBLE,
     NAMES,
     REGION_OF_EVENT,
     TALLY,
@@ -85,11 +87,13 @@ def compact(*, now: datetime | None = None) -> bool:
     if RollupDirty.objects.exists():
         kinds.add_missing()  # for facts from before there were roll-ups
     with snapshot():
-        dirty = _take_dirty()
+        taken = _take_dirty()
+        first = horizon(now)
+        dirty = [bucket for bucket in taken if first is None or bucket >= first]
         recount(dirty)
         touched = _merge_new()
         mark_stale({*dirty, *touched}, now)
-    return make_sums(now) or len(dirty) == _MOST_DIRTY
+    return make_sums(now) or len(taken) == _MOST_DIRTY
 
 
 @contextmanager
@@ -129,6 +133,7 @@ _RECOUNT = f"""
         + people(
             f"date_bin('{BUCKET} s', t.first_at, to_timestamp(0)), k.id, m.media_region",
             "t.first_at >= %(start)s AND t.first_at < %(end)s",
+            joins=MEETING_OF_TROUBLE,
         ),
         ["bucket", "kind_id", "region"],
     )

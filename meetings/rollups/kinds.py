@@ -7,24 +7,27 @@ from weakref import WeakKeyDictionary
 from django.db import connection, transaction
 
 from meetings.rollups.families import KIND_COLUMNS
-from meetings.rollups.tallies import KIND_OF_CLIENT
+from meetings.rollups.tallies import DIGEST_OF_CLIENT, KIND_OF_CLIENT
 from portal.database.statements import integers, run
 
 _COLUMNS = ", ".join(KIND_COLUMNS)
+# In one order, so that nobody deadlocks.
 _ADD = f"""
-    INSERT INTO meetings_clientkind ({_COLUMNS})
-    SELECT DISTINCT {_COLUMNS} FROM meetings_client c
-    WHERE {{clients}} AND NOT EXISTS (SELECT FROM meetings_clientkind k WHERE {{same}})
-    ORDER BY {_COLUMNS}
+    INSERT INTO meetings_clientkind (digest, {_COLUMNS})
+    SELECT DISTINCT ON (digest) * FROM (
+        SELECT {DIGEST_OF_CLIENT} AS digest, {_COLUMNS} FROM meetings_client c WHERE {{clients}}
+    ) AS wanted
+    WHERE NOT EXISTS (SELECT FROM meetings_clientkind k WHERE k.digest = wanted.digest)
+    ORDER BY digest
     ON CONFLICT DO NOTHING
-""".replace(  # noqa: S608 - parts of our own
-    "{same}", " AND ".join(f"k.{column} = c.{column}" for column in KIND_COLUMNS)
-)
+"""  # noqa: S608 - parts of our own
 _ADD_SOME = _ADD.format(clients="c.id = ANY(%s::bigint[])")
 _ADD_ALL = _ADD.format(clients="true")
 _READ = f"""
     SELECT c.id, k.id FROM meetings_client c {KIND_OF_CLIENT} WHERE c.id = ANY(%s::bigint[])
 """  # noqa: S608 - parts of our own
+
+_MOST_KNOWN = 20_000
 
 # What a client is never changes. Only what is committed gets here, as one connection has seen it:
 # another may lead to a server that took over without the last commits.
@@ -40,12 +43,18 @@ def of_clients(client_ids: Collection[int]) -> dict[int, int]:
         return known
     run(_ADD_SOME, [integers(missing)])
     new: dict[int, int] = dict(run(_READ, [integers(missing)]))
-    transaction.on_commit(lambda: known.update(new))
+    transaction.on_commit(lambda: _remember(known, new))
     return {pk: known[pk] for pk in client_ids if pk in known} | new
 
 
+def _remember(known: dict[int, int], new: dict[int, int]) -> None:
+    if len(known) > _MOST_KNOWN:
+        known.clear()
+    known.update(new)
+
+
 def add_missing() -> None:
-    """Give every client a kind, for counting that starts from the facts."""
+    """Give every client a kind, for counting that starts from the facts. Looks at all of them."""
     run(_ADD_ALL)
 
 

@@ -8,10 +8,14 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from meetings.formats.gists import MAX_REGION
+
 
 class ClientKind(models.Model):
     """Clients as far as figures tell them apart: without device and full browser version."""
 
+    # Of all columns, as an index cannot hold that much text (see rollups.kinds).
+    digest = models.BinaryField(max_length=32, unique=True)
     platform = models.CharField(max_length=32, blank=True)
     sdk_name = models.CharField(max_length=200, blank=True)
     sdk_version = models.CharField(max_length=200, blank=True)
@@ -22,20 +26,6 @@ class ClientKind(models.Model):
 
     class Meta:
         app_label = "meetings"
-        constraints = [
-            models.UniqueConstraint(
-                fields=[
-                    "sdk_name",
-                    "sdk_version",
-                    "browser_name",
-                    "browser_major",
-                    "os_name",
-                    "os_version",
-                    "platform",
-                ],
-                name="meetings_clientkind_once",
-            ),
-        ]
 
     def __str__(self) -> str:
         parts = [self.sdk_name, self.sdk_version, self.browser_name, self.browser_major]
@@ -75,7 +65,7 @@ class RollupCell(Tallies):
 
     bucket = models.DateTimeField()
     kind = models.ForeignKey(ClientKind, models.PROTECT, db_constraint=False, db_index=False)
-    region = models.CharField(max_length=32, blank=True)
+    region = models.CharField(max_length=MAX_REGION, blank=True)
     is_new = models.BooleanField(default=True)
 
     class Meta:
@@ -106,7 +96,7 @@ class RollupSum(Tallies):
     browser_major = models.CharField(max_length=32, blank=True)
     os_name = models.CharField(max_length=200, blank=True)
     os_version = models.CharField(max_length=200, blank=True)
-    region = models.CharField(max_length=32, blank=True)
+    region = models.CharField(max_length=MAX_REGION, blank=True)
 
     class Meta:
         app_label = "meetings"

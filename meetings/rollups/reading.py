@@ -27,7 +27,18 @@ from meetings.rollups.cover import (
 )
 from meetings.rollups.families import CELLS, COLUMNS, KIND_COLUMNS, family_for
 from meetings.rollups.histogram import between
-from meetings.rollups.tallies import COUNTS, NAMES, REGION_OF_EVENT, TALLY, facts, merged, people
+from meetings.rollups.horizon import horizon
+from meetings.rollups.tallies import (
+    COUNTS,
+    MEETING_OF_TROUBLE,
+    NAMES,
+    REGION_OF_EVENT,
+    TALLY,
+    added_up,
+    facts,
+    merged,
+    people,
+)
 from meetings.rollups.troubles import has_event
 
 # More buckets than these are not counted from the facts by a reader, but left to the compactor.
@@ -77,6 +88,11 @@ class Figure:
     most: int | None = None
     is_fine: bool = False
 
+    @property
+    def columns(self) -> set[str]:
+        """All that must be told apart."""
+        return {*self.only, *filter(None, [self.name, self.version])}
+
 
 @contextmanager
 def one_moment() -> Iterator[None]:
@@ -102,12 +118,13 @@ def read_state(start: datetime, end: datetime) -> State:
         cursor.execute(
             """
             (SELECT DISTINCT 0, extract(epoch FROM bucket)::bigint FROM meetings_rollupdirty
-                WHERE bucket >= %(start)s - interval '300 s' AND bucket < %(end)s)
+                WHERE bucket >= greatest(%(start)s - interval '300 s', %(first)s)
+                    AND bucket < %(end)s)
             UNION ALL
             SELECT level, extract(epoch FROM bucket)::bigint FROM meetings_rollupstale
                 WHERE bucket < %(end)s AND bucket + level * interval '1 s' > %(start)s
             """,
-            {"start": start, "end": end},
+            {"start": start, "end": end, "first": horizon()},
         )
         rows = cursor.fetchall()
     dirty = {second for level, second in rows if not level}
@@ -125,7 +142,7 @@ def read(figures: Sequence[Figure], chosen: Mapping[str, str]) -> list[Row]:
     bounds = sorted({*(one.start for one in figures), *(one.end for one in figures)})
     state = read_state(bounds[0], bounds[-1])
     whole = sum((cover(*each, state) for each in pairwise(bounds)), Cover([], [], []))
-    statement = _Statement(chosen)
+    statement = _Statement(figures, chosen)
     statement.add_live(whole)
     for figure in figures:
         statement.add(figure, cover(figure.start, figure.end, state, coarsest=_coarsest(figure)))
@@ -142,11 +159,12 @@ def _coarsest(figure: Figure) -> int:
 
 
 def _row(found: tuple[Any, ...]) -> Row:
-    *told, total, low50, high50, low95, high95 = found
+    key, second, *told, total, low50, high50, low95, high95 = found
     return Row._make(
         [
-            *told[:4],
-            *map(int, told[4:]),
+            key,
+            None if second is None else moment(second),
+            *told,
             total or 0,
             _quantile(0.5, total, low50, high50),
             _quantile(0.95, total, low95, high95),
@@ -161,14 +179,23 @@ def _quantile(share: float, total: int | None, low: int, high: int) -> float | N
     return between(low, high, rank - int(rank))
 
 
-_PARTS = ", ".join(("at", *COLUMNS, *TALLY))
+# Of a moment within a stretch of facts: where its bucket, or the stretch, begins. So there are few
+# moments, and no step of a figure ends between one and what it stands for.
+_AT = f"greatest(stretch.first, date_bin('{BUCKET} s', {{}}, to_timestamp(0)))"
 
 
 class _Statement:
     """Put together figure by figure. Values are parameters, all else is ours."""
 
-    def __init__(self, chosen: Mapping[str, str]) -> None:
+    def __init__(self, figures: Sequence[Figure], chosen: Mapping[str, str]) -> None:
         self._chosen = dict(chosen)
+        timed = [figure for figure in figures if figure.is_timed and not figure.is_fine]
+        self._timed_columns = sorted({column for one in timed for column in one.columns})
+        # Looked up meeting by meeting, so only where somebody asks.
+        self._has_regions = "region" in {
+            *chosen,
+            *(name for one in figures for name in one.columns),
+        }
         self._tables: list[str] = []
         self._selects: list[str] = []
         self._shared: dict[tuple[Any, ...], str] = {}
@@ -180,26 +207,35 @@ class _Statement:
 
     def add_live(self, whole: Cover) -> None:
         """What every figure needs: from facts, from cells without sums, and new cells."""
-        parts = [self._facts(whole.facts), *self._people(whole.facts)]
+        parts = []
+        if whole.facts:
+            parts += [self._facts(whole.facts, at=_AT), self._people(whole.facts)]
         if whole.cells:
             parts.append(self._cells(whole.cells, "NOT cell.is_new"))
         if whole.cells or whole.summed:
             parts.append(self._cells([*whole.summed, *whole.cells], "cell.is_new"))
         self._tables.append(f"live AS MATERIALIZED ({' UNION ALL '.join(parts)})")
+        # Figures of durations share one look at the single ones.
+        by = ("at", *self._timed_columns)
+        source = f"SELECT {', '.join((*by, *TALLY))} FROM live"
+        columns = ", ".join((*by, *TALLY))
+        self._tables.append(f"live_timed ({columns}) AS MATERIALIZED ({added_up(source, by)})")
 
     def add(self, figure: Figure, covered: Cover) -> None:
         if figure.is_fine:
             self._add(figure, f"({self._facts([Stretch(figure.start, figure.end)])})")
             return
-        columns = {*self._chosen, *figure.only, *filter(None, [figure.name, figure.version])}
-        live = f"SELECT {_PARTS} FROM live WHERE {self._within(figure)}"
-        summed = self._summed(family_for(columns), covered.summed)
-        self._add(figure, f"({' UNION ALL '.join([live, *summed])})")
+        live = "live_timed" if figure.is_timed else "live"
+        tally = TALLY if figure.is_timed else COUNTS
+        parts = ", ".join(("at", *sorted(figure.columns), *tally))
+        sources = [f"SELECT {parts} FROM {live} WHERE {self._within(figure)}"]
+        if covered.summed:
+            family = family_for({*self._chosen, *figure.columns})
+            sources.append(f"SELECT {parts} FROM {self._summed(family, covered.summed)}")
+        self._add(figure, f"({' UNION ALL '.join(sources)})")
 
-    def _summed(self, family: str, pieces: Sequence[Piece]) -> list[str]:
+    def _summed(self, family: str, pieces: Sequence[Piece]) -> str:
         """Figures that need the same sums have them looked up once."""
-        if not pieces:
-            return []
         key = (family, *pieces)
         table = self._shared.get(key)
         if table is None:
@@ -209,33 +245,50 @@ class _Statement:
             sources = [self._cells(cells, "NOT cell.is_new")] if cells else []
             sources += [self._sums(family, sums)] if sums else []
             self._tables.append(f"{table} AS ({' UNION ALL '.join(sources)})")
-        return [f"SELECT {_PARTS} FROM {table}"]
+        return table
 
     # --- Sources ----------------------------------------------------------------------------
 
-    def _facts(self, stretches: Sequence[Stretch]) -> str:
+    def _facts(self, stretches: Sequence[Stretch], *, at: str = "{}") -> str:
         columns = ", ".join(f"c.{column}" for column in KIND_COLUMNS)
         select = facts(
-            f"e.happened_at AS at, {columns}, {REGION_OF_EVENT} AS region",
+            f"{at.format('e.happened_at')} AS at, {columns}, {self._region(REGION_OF_EVENT)}",
             self._is_chosen("c", REGION_OF_EVENT),
         )
-        starts = self._value([one.start for one in stretches])
-        ends = self._value([one.end for one in stretches])
+        starts, ends = self._bounds(stretches)
         return select.replace("%(starts)s", starts).replace("%(ends)s", ends)
 
-    def _people(self, stretches: Sequence[Stretch]) -> Iterator[str]:
+    def _people(self, stretches: Sequence[Stretch]) -> str:
         """Trouble is simple if it is all in one bucket, which may reach out of the stretch."""
         columns = ", ".join(f"k.{column}" for column in KIND_COLUMNS)
-        for one in stretches:
-            start, end = self._value(one.start), self._value(one.end)
-            is_within_a_bucket = one.end - one.start < timedelta(seconds=BUCKET)
-            yield people(
-                f"greatest(t.first_at, {start}) AS at, {columns}, m.media_region AS region",
-                f"t.first_at > {start}::timestamptz - interval '{BUCKET} s' "
-                f"AND t.first_at < {end} AND t.last_at >= {start} "
-                f"AND {has_event(start, end) if is_within_a_bucket else 'true'} "
-                f"AND {self._is_chosen('k', 'm.media_region')}",
-            )
+        starts, ends = self._bounds(stretches)
+        bucket = f"interval '{BUCKET} s'"
+        return people(
+            f"{_AT.format('t.first_at')} AS at, {columns}, {self._region('m.media_region')}",
+            f"(stretch.last - stretch.first >= {bucket} "
+            f"OR {has_event('stretch.first', 'stretch.last')}) "
+            f"AND {self._is_chosen('k', 'm.media_region')}",
+            trouble=f"""
+                unnest({starts}::timestamptz[], {ends}::timestamptz[]) AS stretch (first, last)
+                CROSS JOIN LATERAL (
+                    SELECT * FROM meetings_rolluptrouble trouble
+                    WHERE trouble.is_simple AND trouble.first_at > stretch.first - {bucket}
+                        AND trouble.first_at < stretch.last AND trouble.last_at >= stretch.first
+                    OFFSET 0
+                ) AS t
+            """,
+            joins=MEETING_OF_TROUBLE if self._has_regions else "",
+        )
+
+    def _region(self, told: str) -> str:
+        region = told if self._has_regions else "''::text"
+        return f"{region} AS region"
+
+    def _bounds(self, stretches: Sequence[Stretch]) -> tuple[str, str]:
+        return (
+            self._value([one.start for one in stretches]),
+            self._value([one.end for one in stretches]),
+        )
 
     def _cells(self, pieces: Sequence[Piece], which: str) -> str:
         columns = ", ".join(f"k.{column}" for column in KIND_COLUMNS)
@@ -245,7 +298,9 @@ class _Statement:
             FROM {self._pieces(pieces)}
             CROSS JOIN LATERAL (
                 SELECT * FROM meetings_rollupcell cell
-                WHERE cell.bucket >= piece.start AND cell.bucket < piece.end AND {which} OFFSET 0
+                WHERE cell.bucket >= piece.start AND cell.bucket < piece.end AND {which}
+                    AND {self._is_of_chosen_kind()}
+                OFFSET 0
             ) AS cell
             JOIN meetings_clientkind k ON k.id = cell.kind_id
             WHERE {self._is_chosen("k", "cell.region")}
@@ -258,9 +313,10 @@ class _Statement:
             CROSS JOIN LATERAL (
                 SELECT * FROM meetings_rollupsum one
                 WHERE one.family = '{family}' AND one.level = piece.level
-                    AND one.bucket >= piece.start AND one.bucket < piece.end OFFSET 0
+                    AND one.bucket >= piece.start AND one.bucket < piece.end
+                    AND {self._is_chosen("one", "one.region")}
+                OFFSET 0
             ) AS one
-            WHERE {self._is_chosen("one", "one.region")}
         """
 
     def _pieces(self, pieces: Sequence[Piece]) -> str:
@@ -270,6 +326,20 @@ class _Statement:
         return (
             f"unnest({levels}::integer[], {starts}::timestamptz[], {ends}::timestamptz[]) "
             'AS piece (level, start, "end")'
+        )
+
+    def _is_of_chosen_kind(self) -> str:
+        """So that of all cells of the time only these are looked at, by the index."""
+        conditions = [
+            f"chosen.{column} = {self._value(value)}"
+            for column, value in self._chosen.items()
+            if column != "region"
+        ]
+        if not conditions:
+            return "true"
+        return (
+            "cell.kind_id = ANY(ARRAY("
+            f"SELECT id FROM meetings_clientkind chosen WHERE {' AND '.join(conditions)}))"
         )
 
     def _is_chosen(self, table: str, region: str) -> str:
@@ -295,40 +365,53 @@ class _Statement:
         conditions = " AND ".join(
             f"{column} = {self._value(value)}" for column, value in figure.only.items()
         )
-        self._tables.append(
-            f"{key}_parts AS MATERIALIZED ("
+        parts = (
             f"SELECT coalesce({at}, '-infinity') AS t, {figure.name or repr('')} AS name, "
-            f"{figure.version or repr('')} AS version, {', '.join(TALLY)} "
-            f"FROM {source} AS source WHERE {conditions or 'true'})"
+            f"{figure.version or repr('')} AS version, "
+            f"{', '.join(TALLY if figure.is_timed else COUNTS)} "
+            f"FROM {source} AS source WHERE {conditions or 'true'}"
         )
-        sums = ", ".join(f"sum({count}) AS {count}" for count in COUNTS)
-        groups = f"SELECT t, name, version, {sums} FROM {key}_parts GROUP BY t, name, version"
+        sums = ", ".join(f"sum({count})::bigint AS {count}" for count in COUNTS)
         quantiles = "0, 0, 0, 0, 0"
         if figure.is_timed:
-            self._add_histograms(key)
-            groups = f"({groups}) AS counted LEFT JOIN {key}_merged USING (t, name, version)"
+            groups = self._add_histograms(key, parts, sums)
             quantiles = ", ".join(["upto[cardinality(upto)]", *_ranks(0.5), *_ranks(0.95)])
         else:
-            groups = f"({groups}) AS counted"
+            groups = (
+                f"(SELECT t, name, version, {sums} FROM ({parts}) AS parts "
+                "GROUP BY t, name, version) AS counted"
+            )
         order = ""
         if figure.most is not None:
             groups = f"{groups} WHERE requested > 0"
             order = f"ORDER BY requested DESC, name, version LIMIT {figure.most:d}"
         self._selects.append(
-            f"(SELECT '{key}', nullif(t, '-infinity'), name, version, {', '.join(COUNTS)}, "
-            f"{quantiles} FROM {groups} {order})"
+            f"(SELECT '{key}', extract(epoch FROM nullif(t, '-infinity'))::bigint, name, version, "
+            f"{', '.join(COUNTS)}, {quantiles} FROM {groups} {order})"
         )
 
-    def _add_histograms(self, key: str) -> None:
-        """Most groups have one histogram, which is used as it is."""
-        by = ("t", "name", "version")
+    def _add_histograms(self, key: str, parts: str, sums: str) -> str:
+        """Most groups have one histogram, which is used as it is: the greatest, as () is least."""
+        keys = ("t", "name", "version")
+        by = ", ".join(keys)
+        several = (
+            f"(SELECT {by}, bins, upto FROM {key}_parts WHERE bins <> '{{}}' "
+            f"AND ({by}) IN (SELECT {by} FROM {key}_counted WHERE histograms > 1))"
+        )
         self._tables += [
-            f"{key}_timed AS MATERIALIZED (SELECT {', '.join(by)}, bins, upto, "
-            f"count(*) OVER (PARTITION BY {', '.join(by)}) AS parts "
-            f"FROM {key}_parts WHERE bins <> '{{}}')",
-            f"{key}_merged AS (SELECT {', '.join(by)}, bins, upto FROM {key}_timed WHERE parts = 1 "
-            f"UNION ALL {merged(f'(SELECT * FROM {key}_timed WHERE parts > 1)', by)})",
+            f"{key}_parts AS MATERIALIZED ({parts})",
+            f"{key}_counted AS MATERIALIZED (SELECT {by}, {sums}, max(bins) AS bins, "
+            "max(upto) AS upto, count(*) FILTER (WHERE bins <> '{}') AS histograms "
+            f"FROM {key}_parts GROUP BY {by})",
+            f"{key}_several AS MATERIALIZED {several}",
         ]
+        counts = ", ".join(COUNTS)
+        return (
+            f"(SELECT {by}, {counts}, bins, upto FROM {key}_counted WHERE histograms < 2 UNION ALL "
+            f"SELECT {by}, {counts}, one.bins, one.upto FROM {key}_counted "
+            f"JOIN ({merged(f'{key}_several', keys)}) AS one USING ({by}) WHERE histograms > 1"
+            ") AS counted"
+        )
 
     def _value(self, value: Any) -> str:
         name = f"p{len(self.parameters)}"

@@ -16,6 +16,7 @@ from meetings.rollups.compactor import (
     snapshot,
 )
 from meetings.rollups.cover import BUCKET, bucket_of, moment
+from meetings.rollups.horizon import horizon
 
 _CHUNK = timedelta(hours=1)
 _LENGTH = timedelta(seconds=BUCKET)
@@ -26,6 +27,8 @@ Told = Callable[[datetime, datetime], None]
 def rebuild(start: datetime | None, end: datetime | None, *, told: Told | None = None) -> int:
     """Count all buckets of [start, end) anew; without bounds, of all facts. Returns how many.
 
+    What is older than facts are kept stays as it was counted.
+
     `told` is called after each hour with what is done and what is to be done. The compactor
     stands still meanwhile, drains do not.
     """
@@ -34,6 +37,8 @@ def rebuild(start: datetime | None, end: datetime | None, *, told: Told | None =
         if found is None:
             return 0
         first = _floor(start or found[0])
+        if oldest := horizon():
+            first = max(first, oldest)
         last = end or found[1] + _LENGTH
         kinds.add_missing()
         count, at = 0, first

@@ -41,16 +41,13 @@ def record(written: Written) -> None:
     then the same for whoever counts their facts and whoever marks those counted before.
     """
     counted = [one for one in written.new if one.gist.name in COUNTED and not one.is_bot]
+    # Of replaced facts as well: they are counted anew, and so is the trouble of who they are of.
+    clients = {one.client_id for one in counted}
+    for one in written.replaced:
+        clients.update((one.old_client_id, one.new_client_id))
+    kind_of = kinds.of_clients(clients)
     if counted:
-        _insert(
-            tallies(
-                counted,
-                kinds.of_clients({one.client_id for one in counted}),
-                _regions({one.meeting_id for one in counted}),
-            )
-        )
-    if written.replaced:
-        kinds.add_missing()
+        _insert(tallies(counted, kind_of, _regions({one.meeting_id for one in counted})))
     troubles.fold(
         [
             *(one.attendee_id for one in counted if one.gist.name in TROUBLE),

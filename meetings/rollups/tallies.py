@@ -75,24 +75,28 @@ _OF_TROUBLE = f"""
 """
 
 
-def people(columns: str, where: str) -> str:
-    """A SELECT of tallies of people with simple trouble.
+MEETING_OF_TROUBLE = "JOIN meetings_meeting m ON m.id = t.meeting_id"
 
-    t is the trouble, k the kind of client, m the meeting.
-    """
+
+def people(
+    columns: str, where: str, *, trouble: str = "meetings_rolluptrouble t", joins: str = ""
+) -> str:
+    """A SELECT of tallies of people with simple trouble: t is the trouble, k the kind of client."""
     return f"""
         SELECT {columns}, {_OF_TROUBLE}
-        FROM meetings_rolluptrouble t
+        FROM {trouble}
         JOIN meetings_clientkind k ON k.id = t.kind_id
-        JOIN meetings_meeting m ON m.id = t.meeting_id
+        {joins}
         WHERE t.is_simple AND {where}
     """  # noqa: S608 - parts of our own
 
 
-# From a client to its kind.
-KIND_OF_CLIENT = "JOIN meetings_clientkind k ON " + " AND ".join(
-    f"k.{column} = c.{column}" for column in KIND_COLUMNS
+# From a client to its kind. None of the texts holds a control character.
+DIGEST_OF_CLIENT = (
+    f"sha256(convert_to(concat_ws(E'\\x1f', {', '.join(f'c.{one}' for one in KIND_COLUMNS)}), "
+    "'UTF8'))"
 )
+KIND_OF_CLIENT = f"JOIN meetings_clientkind k ON k.digest = {DIGEST_OF_CLIENT}"
 
 
 def added_up(source: str, keys: Sequence[str]) -> str:
@@ -111,17 +115,25 @@ def added_up(source: str, keys: Sequence[str]) -> str:
 
 
 def merged(source: str, keys: Sequence[str]) -> str:
-    """A SELECT of `keys`, `bins` and `upto`: the histograms of the rows of `source` added up."""
+    """A SELECT of `keys`, `bins` and `upto`: the histograms of the rows of `source` added up.
+
+    Those of single facts have one bin, and are many.
+    """
     by = ", ".join(keys)
     return f"""
         SELECT {by}, array_agg(bin ORDER BY bin) AS bins, array_agg(upto ORDER BY bin) AS upto
         FROM (
             SELECT {by}, bin,
-                (sum(sum(one.upto - one.before)) OVER (PARTITION BY {by} ORDER BY bin))::bigint
-                    AS upto
-            FROM {source} AS s, unnest(s.bins, s.upto, 0::bigint || s.upto)
-                AS one (bin, upto, before)
-            WHERE bin IS NOT NULL
+                (sum(sum(number)) OVER (PARTITION BY {by} ORDER BY bin))::bigint AS upto
+            FROM (
+                SELECT {by}, bins[1] AS bin, upto[1] AS number
+                FROM {source} AS s WHERE cardinality(s.bins) = 1
+                UNION ALL
+                SELECT {by}, bin, one.upto - one.before
+                FROM {source} AS s, unnest(s.bins, s.upto, 0::bigint || s.upto)
+                    AS one (bin, upto, before)
+                WHERE cardinality(s.bins) > 1 AND bin IS NOT NULL
+            ) AS told
             GROUP BY {by}, bin
         ) AS spread
         GROUP BY {by}

@@ -7,7 +7,7 @@ the quota. Minutes are those of the local clock.
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db import DatabaseError, InterfaceError, connection
 
@@ -35,11 +35,11 @@ class _Lease:
     refused: int | None = None  # this much was not to be had any more: do not ask again
     is_borrowing: bool = False  # ahead of need
     is_alone: bool = False  # has been granted without the database
+    borrowing: threading.Lock = field(default_factory=threading.Lock)
 
 
 _leases: dict[str, _Lease] = {}
 _lock = threading.Lock()
-_borrowing = threading.Lock()
 
 
 def take_quota(key: ApiKey, amount: int = 1) -> int:
@@ -59,7 +59,7 @@ def take_quota(key: ApiKey, amount: int = 1) -> int:
             return 0
         if missing is None:
             return 60 - int(now % 60)
-        if not _borrow(key, minute, limit, missing):
+        if not _borrow(key, minute, limit, amount):
             # Another thread may have had the last of it, and not used it up.
             if _take_from_lease(key.digest, minute, limit, amount) == 0:
                 return 0
@@ -93,7 +93,9 @@ def borrow_ahead(key: ApiKey) -> None:
         return
     minute = int(time.time() // 60)
     try:
-        _borrow(key, minute, limit, max(1, limit // _CHUNKS))
+        with _lock:
+            left = _lease(key.digest, minute, limit).left
+        _borrow(key, minute, limit, left + max(1, limit // _CHUNKS))
     finally:
         with _lock:
             _lease(key.digest, minute, limit).is_borrowing = False
@@ -103,30 +105,42 @@ def _take_from_lease(digest: str, minute: int, limit: int, amount: int) -> int |
     """0 if the lease covered the amount; else how much is missing; None if there is no hope."""
     with _lock:
         lease = _lease(digest, minute, limit)
-        if lease.left >= amount:
+        missing = _missing_from(lease, amount)
+        if missing == 0:
             lease.left -= amount
-            return 0
-        missing = amount - lease.left
-        return None if lease.refused is not None and missing >= lease.refused else missing
+        return missing
 
 
-def _borrow(key: ApiKey, minute: int, limit: int, missing: int) -> bool:
-    """Add a chunk to the lease, or just what is missing near the end of the quota.
-
-    One at a time: what the database has granted must be in the lease before another one asks.
-    """
-    with _borrowing:
-        return _borrow_alone(key, minute, limit, missing)
+def _missing(digest: str, minute: int, limit: int, amount: int) -> int | None:
+    with _lock:
+        return _missing_from(_lease(digest, minute, limit), amount)
 
 
-def _borrow_alone(key: ApiKey, minute: int, limit: int, missing: int) -> bool:
+def _missing_from(lease: _Lease, amount: int) -> int | None:
+    missing = max(0, amount - lease.left)
+    return None if lease.refused is not None and missing >= lease.refused else missing
+
+
+def _borrow(key: ApiKey, minute: int, limit: int, amount: int) -> bool:
+    """Add to the lease until it covers the amount: a chunk, or just that near the quota's end."""
+    with _lock:
+        borrowing = _lease(key.digest, minute, limit).borrowing
+    try:
+        # One at a time: what is granted must be in the lease before another one asks.
+        with outage.asking(), outage.in_turn(borrowing):
+            missing = _missing(key.digest, minute, limit, amount)
+            if missing is None:
+                return False
+            return missing == 0 or _borrow_from_database(key, minute, limit, missing)
+    except (DatabaseError, InterfaceError):
+        if not outage.goes_on():
+            raise
+        return _grant_alone(key, minute, limit)
+
+
+def _borrow_from_database(key: ApiKey, minute: int, limit: int, missing: int) -> bool:
     for chunk in sorted({missing, max(missing, limit // _CHUNKS)}, reverse=True):
-        try:
-            granted = _borrow_chunk(key, minute, limit, chunk)
-        except (DatabaseError, InterfaceError):
-            if not outage.goes_on():
-                raise
-            return _grant_alone(key, minute, limit)
+        granted = _borrow_chunk(key, minute, limit, chunk)
         with _lock:
             lease = _lease(key.digest, minute, limit)
             if granted:

@@ -202,7 +202,8 @@ def note_use(key: ApiKey) -> None:
         Q(last_used_at__isnull=True) | Q(last_used_at__lt=long_ago), pk=key.pk
     )
     try:
-        unnoted.update(last_used_at=moment)
+        with outage.asking():
+            unnoted.update(last_used_at=moment)
     except (DatabaseError, InterfaceError):
         if not outage.goes_on():
             raise
@@ -267,7 +268,8 @@ def _read_or_recall_key(digest: str, found: _Cached | None) -> ApiKey | None:
 
 def _read_key(digest: str) -> ApiKey | None:
     read_at = time.monotonic()
-    key = ApiKey.objects.usable().filter(digest=digest).first()
+    with outage.asking():
+        key = ApiKey.objects.usable().filter(digest=digest).first()
     with _lock:
         if key is None:  # unknown keys are not kept: there is no end of them
             _cache.pop(digest, None)

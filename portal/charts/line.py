@@ -136,8 +136,8 @@ def time_twin(
         title,
         ["Time", *(one.label for one in series)],
         (
-            (words.absolute(moment), [figure(one.values[i], unit) for one in series])
-            for i, moment in enumerate(moments)
+            (told, [figure(one.values[i], unit) for one in series])
+            for i, told in enumerate(words.absolutes(moments))
         ),
         places=places,
     )

@@ -15,10 +15,12 @@ from datetime import UTC, date, timedelta
 from operator import attrgetter
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
+from zstandard import ZstdError
 
+from portal.database.faults import is_the_databases
 from portal.database.statements import run as run_statement
 from portal.inbox.handlers import WHOLE_BODY, Handler, RefusedItem, handler_of, in_order
 from portal.inbox.models import Delivery, DeliveryQuerySet
@@ -213,7 +215,7 @@ def _failure_of(claims: Sequence[Claim]) -> Exception | None:
     try:
         _handle(claims)
     except Exception as error:
-        if not _is_the_databases(error):
+        if not is_the_databases(error):
             return error
         # A body can crash the one PostgreSQL backend that works on it: such a loss stays counted,
         # so that what was handled together is tried alone next, and the culprit is held in the
@@ -260,28 +262,6 @@ def _server_outlived(began: float) -> bool:
         else:
             return float(uptime) > time.monotonic() - began
     return False
-
-
-def _is_the_databases(error: Exception) -> bool:
-    """Whether the database is the cause and will recover, rather than the body being handled.
-
-    By SQLSTATE class: connection, rollback (deadlock), resources, lock not available, shutdown;
-    and a server that takes no writes, as after a failover, or whose tables are those of another
-    version of the portal.
-    """
-    if not isinstance(error, DatabaseError | InterfaceError):
-        return False
-    state = getattr(error.__cause__, "sqlstate", None)
-    if state is None:
-        return isinstance(error, OperationalError | InterfaceError)
-    return state[:2] in {"08", "40", "53", "55", "57"} or state in _ELSEWHERE
-
-
-_ELSEWHERE = {
-    "25006",  # read-only
-    "42P01",  # no such table
-    "42703",  # no such column
-}
 
 
 # What handlers and quarantine ask of a delivery; the rest would cost more to read than to handle.
@@ -334,7 +314,7 @@ def _hold(one: Claim, reason: str, detail: str) -> None:
         delivery = _of([one]).select_for_update(skip_locked=True).first()
         if delivery is None:
             return  # another drain has it
-        item = RefusedItem(WHOLE_BODY, reason, detail, delivery.raw())
+        item = _whole(delivery, reason, detail)
         if delivery.replay_of_id:
             settle([delivery], {delivery.pk: [item]})
         else:
@@ -342,6 +322,19 @@ def _hold(one: Claim, reason: str, detail: str) -> None:
         Delivery.objects.filter(pk=one.id, stored_on=one.day).update(
             state=Delivery.State.QUARANTINED, handled_at=timezone.now()
         )
+
+
+def _whole(delivery: Delivery, reason: str, detail: str) -> RefusedItem:
+    try:
+        raw = delivery.raw()
+    except (ZstdError, MemoryError) as error:  # the latter by a size that makes no sense
+        raw, reason = bytes(delivery.body), "body-damaged"
+        detail = (
+            f"The body in the archive cannot be unpacked ({type(error).__name__}: {error}). Held "
+            f"is what is stored: {len(raw):,} bytes, compressed. It was {delivery.size_bytes:,} "
+            "bytes when its door took it; a backup may have it whole."
+        )
+    return RefusedItem(WHOLE_BODY, reason, detail, raw)
 
 
 def _give_back(claims: Sequence[Claim]) -> None:

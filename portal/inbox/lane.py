@@ -10,6 +10,7 @@ ordinary way has answered a request to the same door, host and protocol before.
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -40,6 +41,7 @@ _PLACE = b"KEY"
 _ANSWER = b"{}"
 # Of one combination of door, host and protocol each.
 _MOST_ANSWERS = 512
+_LONGEST_HOST = 255
 
 
 class Lane:
@@ -47,7 +49,9 @@ class Lane:
         self._server = server
         self._writer = Courier(server.loop) if settings.INBOX == "sqs" else Writer(server.loop)
         self._doors = _doors()
-        self._answers: dict[tuple[bytes, bytes, bytes], bytes] = {}
+        self._answers: dict[tuple[bytes, bytes, bool], bytes] = {}
+        self._learning = threading.Lock()
+        self._noting: set[int] = set()  # keys whose use a thread is about to note
 
     def take(self, connection: Connection, request: Request) -> bool:
         """Whether the request is on its way to the database. Asks nothing that could wait."""
@@ -92,16 +96,17 @@ class Lane:
         path = request.target.partition(b"?")[0]
         place = _KEY.sub(_PLACE, path, count=1)
         known = _answer_key(place, request.headers)
-        if known in self._answers or place not in self._doors:
+        if known in self._answers or place not in self._doors or len(known[1]) > _LONGEST_HOST:
             return
         names = {name.lower() for name, _ in headers}
         lengths = {value for name, value in headers if name.lower() == "content-length"}
         if "set-cookie" in names or lengths != {str(len(_ANSWER))}:
             return
-        if len(self._answers) >= _MOST_ANSWERS:
-            self._answers.clear()
         kept = [each for each in headers if each[0].lower() != "x-request-id"]
-        self._answers[known] = head_lines(status, kept)
+        with self._learning:
+            if len(self._answers) >= _MOST_ANSWERS:
+                del self._answers[next(iter(self._answers))]  # the one learnt first
+            self._answers[known] = head_lines(status, kept)
 
     def stop(self, seconds: float) -> None:
         self._writer.stop(seconds)
@@ -110,9 +115,16 @@ class Lane:
         key, renew = remembered_key(text, KeyKind.INGEST)
         if renew:
             self._later(partial(renew_key, text))
-        if key is not None and not is_use_noted(key):
-            self._later(partial(note_use, key))
+        if key is not None and not is_use_noted(key) and key.pk not in self._noting:
+            self._noting.add(key.pk)
+            self._later(partial(self._note_use, key))
         return key
+
+    def _note_use(self, key: ApiKey) -> None:
+        try:
+            note_use(key)
+        finally:
+            self._noting.discard(key.pk)
 
     def _charge(self, key: ApiKey) -> bool:
         is_charged, borrow = take_at_hand(key)
@@ -126,9 +138,15 @@ class Lane:
     def _settle(
         self, connection: Connection, request: Request, answer: bytes, is_stored: bool
     ) -> None:
-        if not is_stored:
-            self._server.bridge.take(connection, request)
-            return
+        try:
+            if is_stored:
+                self._answer(connection, request, answer)
+                return
+        except Exception:  # nobody else would answer this request
+            logger.exception("A request that was stored takes the long way.")
+        self._server.bridge.take(connection, request)
+
+    def _answer(self, connection: Connection, request: Request, answer: bytes) -> None:
         keeps_alive = connection.keeps_alive
         offered = request.headers.get(b"x-request-id", b"").decode("latin-1")
         parts = [
@@ -151,9 +169,19 @@ def _doors() -> dict[bytes, type[Door]]:
     }
 
 
-def _answer_key(place: bytes, headers: dict[bytes, bytes]) -> tuple[bytes, bytes, bytes]:
+def _answer_key(place: bytes, headers: dict[bytes, bytes]) -> tuple[bytes, bytes, bool]:
     """Whatever the answer's headers, or the host being allowed, depend on."""
-    return place, headers.get(b"host", b""), headers.get(b"x-forwarded-proto", b"")
+    return place, headers.get(b"host", b""), _is_secure(headers)
+
+
+def _is_secure(headers: dict[bytes, bytes]) -> bool:
+    """As Django judges it, by the header of a proxy that is trusted; there is no https here."""
+    trusted = settings.SECURE_PROXY_SSL_HEADER
+    if trusted is None:
+        return False
+    name, secure = trusted
+    value = headers.get(name.removeprefix("HTTP_").replace("_", "-").lower().encode(), b"")
+    return value.partition(b",")[0].strip() == secure.encode()
 
 
 def _is_ordinary(headers: dict[bytes, bytes], query: bytes) -> bool:

@@ -105,6 +105,10 @@ class Delivery(models.Model):
         ]
         indexes = [
             models.Index(fields=["id"], condition=Q(state="waiting"), name="inbox_waiting"),
+            models.Index(
+                fields=["-id"], condition=Q(state="quarantined"), name="inbox_delivery_refused"
+            ),
+            models.Index(fields=["key", "-id"], name="inbox_delivery_by_key"),
             models.Index(fields=["received_at"], name="inbox_received"),
             models.Index(
                 fields=["replay_of"], condition=Q(replay_of__isnull=False), name="inbox_replays"

@@ -52,6 +52,11 @@ _REASONS: dict[str, Words] = {
         "It ended the drain or its database connection each time",
         "Read the logs of the drain and of PostgreSQL at those times first. " + _REPLAY_LATER,
     ),
+    "body-damaged": Words(
+        "A body that was damaged in the archive",
+        "Something is wrong with the database's disk or memory: look at its host and logs. Bring "
+        "the body back from a backup if there is one, then discard the item.",
+    ),
     "unknown-door": Words("No part of the portal handles it", _REPLAY_LATER),
     "cloudwatch-too-old": Words(
         "Too old for CloudWatch",

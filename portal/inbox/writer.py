@@ -6,6 +6,7 @@ company.
 """
 
 import asyncio
+import hashlib
 import logging
 import queue
 import struct
@@ -35,6 +36,8 @@ _MOST_WAITING = 2000
 _MOST_WAITING_BYTES = 64 * 1024 * 1024
 # After a failure of the database the doors' ordinary way tells the clients, for so long.
 _PAUSE_SECONDS = 1.0
+# A database that has not answered for so long may be gone: no more requests are led into waiting.
+_LATE_SECONDS = 5.0
 
 _STORE = b"""
     INSERT INTO inbox_delivery (door, key_id, stored_on, received_at, queued_at, address, origin,
@@ -49,10 +52,13 @@ _STORE = b"""
     RETURNING door, digest
 """
 _BYTEA, _INT8, _INT4, _TEXT, _DATE, _TIMESTAMPTZ = 17, 20, 23, 25, 1082, 1184
-_NAME = b"greenroom_store"
+# Another release's statement, left on a connection by a pooler, has another name.
+_NAME = b"greenroom_store_" + hashlib.sha256(_STORE).hexdigest()[:16].encode()
 _TYPES = [_DATE, *[0] * 10]  # of the others PostgreSQL reads it in the statement
 _BINARY = [Format.BINARY] * len(_TYPES)
-_NOT_PREPARED = (b"26000", b"42P05")
+_NOT_PREPARED, _PREPARED_BEFORE = b"26000", b"42P05"
+# Classes of SQLSTATE that are the fault of a body: bad data, broken constraints, too large.
+_FAULTS_OF_BODIES = (b"22", b"23", b"54")
 _POSTGRES_DAY_0 = date(2000, 1, 1).toordinal()
 _POSTGRES_EPOCH_US = 946_684_800_000_000
 
@@ -83,12 +89,15 @@ class Writer:
         self._paused_until = 0.0
         self._idle = [_Flusher(self._back_from) for _ in range(WRITERS)]
         self._flushers = list(self._idle)
+        self._sent_off: dict[_Flusher, float] = {}  # since when its group is on its way
 
     def has_room(self) -> bool:
+        now = time.monotonic()
         return (
             len(self._waiting) < _MOST_WAITING
             and self._waiting_bytes < _MOST_WAITING_BYTES
-            and time.monotonic() >= self._paused_until
+            and now >= self._paused_until
+            and not any(now - began > _LATE_SECONDS for began in self._sent_off.values())
         )
 
     def add(self, item: Item) -> None:
@@ -106,7 +115,9 @@ class Writer:
     def _send_off(self) -> None:
         self._is_due = False
         while self._idle and self._waiting:
-            self._idle.pop().take(self._next_group())
+            flusher = self._idle.pop()
+            self._sent_off[flusher] = time.monotonic()
+            flusher.take(self._next_group())
 
     def _next_group(self) -> list[Item]:
         group: list[Item] = []
@@ -127,11 +138,15 @@ class Writer:
 
     def _settle(self, flusher: "_Flusher", group: list[Item], stored: list[bool]) -> None:
         self._idle.append(flusher)
+        del self._sent_off[flusher]
         if flusher.is_cut_off:
             self._paused_until = time.monotonic() + _PAUSE_SECONDS
         self._send_off()
         for item, is_stored in zip(group, stored, strict=True):
-            item.settle(is_stored)
+            try:
+                item.settle(is_stored)
+            except Exception:  # the others of the group wait for theirs
+                logger.exception("A delivery was not answered; stored: %s.", is_stored)
 
 
 class _Flusher:
@@ -140,11 +155,11 @@ class _Flusher:
     def __init__(self, back: Callable[["_Flusher", list[Item], list[bool]], None]) -> None:
         self.is_cut_off = False
         """Whether the database was away when the last group came."""
+        self.prepares = True
         self._back = back
         self._groups: queue.SimpleQueue[list[Item] | None] = queue.SimpleQueue()
         # Made as Django makes them, so that the same settings hold, and used without it.
         self._database = connections.create_connection("default")
-        self._prepares = True
         self._prepared_on: PGconn | None = None
         self._compressor = ZstdCompressor(level=ZSTD_LEVEL)
         self._thread = threading.Thread(target=self._run, name="inbox-writer", daemon=True)
@@ -172,23 +187,28 @@ class _Flusher:
         """Which of the group are committed."""
         for item in group:
             item.digest = digest_of(item.body)
-        # Every group takes its locks in the same order, so that no two wait for each other.
-        order = sorted(range(len(group)), key=lambda place: group[place].digest)
-        stored = [False] * len(group)
+        # Every group takes its locks in the order of the unique key (a group has one day), so that
+        # no two wait for each other.
+        order = sorted(
+            range(len(group)), key=lambda place: (group[place].envelope.door, group[place].digest)
+        )
+        outcome: list[bool] = []
+        self.is_cut_off = False
         try:
             self._database.ensure_connection()
-            outcome = self._insert([group[place] for place in order])
+            self._insert([group[place] for place in order], outcome)
         except (DatabaseError, InterfaceError, psycopg.Error) as error:
-            logger.warning("%s deliveries take the long way: %s", len(group), error)
+            late = len(group) - len(outcome)
+            logger.warning("%s deliveries take the long way: %s", late, error)
             self.is_cut_off = True
             self._database.close()
-            return stored
-        self.is_cut_off = False
-        for place, is_stored in zip(order, outcome, strict=True):
+        stored = [False] * len(group)
+        for place, is_stored in zip(order, outcome, strict=False):  # shorter, when cut off
             stored[place] = is_stored
         return stored
 
-    def _insert(self, items: Sequence[Item]) -> list[bool]:
+    def _insert(self, items: Sequence[Item], outcome: list[bool]) -> None:
+        """Add to the outcome which are committed, as far as the database goes along."""
         pgconn: PGconn = self._database.connection.pgconn
         today = datetime.now(UTC).date()
         result = self._execute(pgconn, self._parameters(items, today))
@@ -197,25 +217,34 @@ class _Flusher:
                 (result.get_value(row, 0), result.get_value(row, 1))
                 for row in range(result.ntuples)
             }
-            return self._count_copies(items, new, today)
+            outcome += self._count_copies(items, new, today)
+            return
         if pgconn.status != ConnStatus.OK:
             raise psycopg.OperationalError(pgconn.get_error_message())
+        state = result.error_field(DiagnosticField.SQLSTATE) or b""
+        if not state.startswith(_FAULTS_OF_BODIES):
+            raise psycopg.OperationalError(result.get_error_message())
         if len(items) == 1:
             logger.warning("A delivery takes the long way: %s", result.get_error_message())
-            return [False]
-        return [self._insert([item])[0] for item in items]
+            outcome.append(False)
+            return
+        for item in items:
+            self._insert([item], outcome)
 
     def _execute(self, pgconn: PGconn, parameters: Sequence[bytes]) -> PGresult:
         """In one round trip, without holding up the threads of this process meanwhile."""
-        if self._prepares:
+        if self.prepares:
             if self._prepared_on is not pgconn:
-                pgconn.prepare(_NAME, _STORE, _TYPES)
+                prepared = pgconn.prepare(_NAME, _STORE, _TYPES)
+                is_known = prepared.error_field(DiagnosticField.SQLSTATE) == _PREPARED_BEFORE
+                if prepared.status != ExecStatus.COMMAND_OK and not is_known:
+                    return prepared  # it tells what is wrong
                 self._prepared_on = pgconn
             result = pgconn.exec_prepared(_NAME, parameters, _BINARY, Format.BINARY)
-            if result.error_field(DiagnosticField.SQLSTATE) not in _NOT_PREPARED:
+            if result.error_field(DiagnosticField.SQLSTATE) != _NOT_PREPARED:
                 return result
             # A pooler in between gives each statement another connection.
-            self._prepares = False
+            self.prepares = False
         return pgconn.exec_params(_STORE, parameters, _TYPES, _BINARY, Format.BINARY)
 
     def _parameters(self, items: Sequence[Item], today: date) -> list[bytes]:

@@ -23,7 +23,7 @@ from portal.web.limits import (
     SLOW_SECONDS,
     STUCK_SECONDS,
 )
-from portal.web.requests import RefusedError, Request, too_large
+from portal.web.requests import Allowance, RefusedError, Request, too_large
 
 if TYPE_CHECKING:
     from portal.web.server import Server  # which makes connections
@@ -36,6 +36,7 @@ class State(Enum):
     RECEIVING = auto()
     WORKING = auto()
     LINGERING = auto()  # refused; what still comes is thrown away
+    CLOSING = auto()  # all is said; the client has yet to take some of it
 
 
 class Connection(asyncio.Protocol):
@@ -46,6 +47,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._peer = ("", 0)
+        self._allowance = Allowance()
         self._receiving: Request | None = None
         self._head_is_whole = False
         self._received = 0  # bytes of the request that is being received, with its head
@@ -56,12 +58,15 @@ class Connection(asyncio.Protocol):
         self._has_ended = False  # the client sends no more
         self._is_paused = False
         self._stuck_since: float | None = None
+        self._is_held = False  # until the client takes what has been said
         self._thrown_away = 0
 
     # --- Life -------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        # Whatever a client has not taken counts: it is told of by pause_writing.
+        self._transport.set_write_buffer_limits(high=0)
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
             self._peer = peer[:2]
@@ -82,9 +87,14 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client has said all it will; one that waits for answers still gets them."""
         self._has_ended = True
-        return self.state is State.WORKING
+        if self.state is not State.WORKING:
+            self.close()
+        return True
 
     def close(self) -> None:
+        """Once the client has taken what was said; for that its time is limited."""
+        if self.state not in (State.CLOSING, State.LINGERING):
+            self._enter(State.CLOSING)
         self._transport.close()
 
     def abort(self) -> None:
@@ -101,9 +111,11 @@ class Connection(asyncio.Protocol):
         age = now - self.since
         if self._stuck_since is not None and now - self._stuck_since > STUCK_SECONDS:
             self.abort()
-        elif self.state is State.IDLE and age > IDLE_SECONDS:
+        elif self.state is State.IDLE and age > IDLE_SECONDS and not self._is_held:
             self.close()
-        elif self.state is State.LINGERING and age > LINGER_SECONDS:
+        elif (self.state is State.LINGERING and age > LINGER_SECONDS) or (
+            self.state is State.CLOSING and age > STUCK_SECONDS
+        ):
             self.abort()
         elif self.state is State.RECEIVING:
             limit = RECEIVE_SECONDS if self._head_is_whole else HEAD_SECONDS
@@ -111,9 +123,11 @@ class Connection(asyncio.Protocol):
                 self._refuse(RefusedError(408, f"The request took more than {limit:.0f} s."))
 
     def may_make_room(self, now: float) -> bool:
-        if self.state is State.RECEIVING:
+        if self.state is State.WORKING:
+            return False
+        if self.state in (State.RECEIVING, State.CLOSING) or self._is_held:
             return now - self.since > SLOW_SECONDS
-        return self.state in (State.IDLE, State.LINGERING)
+        return True
 
     # --- Receiving --------------------------------------------------------------------------
 
@@ -123,10 +137,8 @@ class Connection(asyncio.Protocol):
             if self._thrown_away > LINGER_BYTES:
                 self.abort()
             return
-        if self._refusal is not None:
+        if self._refusal is not None or self.state is State.CLOSING:
             return
-        if not self._received:
-            self._began = self._server.loop.time()
         self._received += len(data)
         try:
             self._parser.feed_data(data)
@@ -142,7 +154,7 @@ class Connection(asyncio.Protocol):
         except RefusedError as error:
             self._refuse(error)
             return
-        if self.state is State.IDLE and self._received:
+        if self.state is State.IDLE and self._receiving is not None:
             self._enter(State.RECEIVING)
         elif self.state is State.WORKING and not self._is_paused:
             self._is_paused = True  # it sends ahead: one request at a time
@@ -158,7 +170,8 @@ class Connection(asyncio.Protocol):
                 raise RefusedError(400, "The chunks of the body are too small.")
 
     def on_message_begin(self) -> None:
-        self._receiving = Request(self._peer)
+        self._receiving = Request(self._peer, self._allowance)
+        self._began = self._server.loop.time()
         self._head_is_whole = False
 
     def on_url(self, target: bytes) -> None:
@@ -189,6 +202,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         request = cast(Request, self._receiving)
+        request.body.complete()
         self._receiving = None
         self._head_is_whole = False
         self._received = 0
@@ -240,20 +254,33 @@ class Connection(asyncio.Protocol):
         self._working = None
         request.body.close()
         if not keeps_alive:
-            self._transport.close()
+            self.close()
             return
+        if self._stuck_since is None:
+            self._go_on()
+            return
+        # Else answers would pile up here for a client that only asks.
+        self._is_held = True
+        self._enter(State.IDLE)
+        if not self._is_paused:
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def _go_on(self) -> None:
+        self._is_held = False
         if self._waiting:
             self._work_on(self._waiting.popleft())
             return
         if self._refusal is not None:
             self._linger(self._refusal)
             return
-        self._enter(State.RECEIVING if self._received else State.IDLE)
+        self._enter(State.RECEIVING if self._receiving is not None else State.IDLE)
         if self._is_paused:
             self._is_paused = False
+            self._began = self.since  # what we did not read, the client could not send
             self._transport.resume_reading()
         if self._has_ended or (self._server.is_stopping and self.state is State.IDLE):
-            self._transport.close()
+            self.close()
 
     def break_off(self, request: Request) -> None:
         """End an answer that cannot be completed, so that the client sees that it is cut."""
@@ -267,6 +294,8 @@ class Connection(asyncio.Protocol):
         self._stuck_since = None
         if self._working is not None and self._working.on_room is not None:
             self._working.on_room()
+        elif self._is_held and self.state is not State.CLOSING:
+            self._go_on()
 
     def _refuse(self, refusal: RefusedError) -> None:
         """Answer what came before, tell the client, and read nothing more."""

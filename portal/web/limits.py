@@ -21,10 +21,11 @@ LINGER_BYTES = 4 * _MIB
 HEAD_BYTES = 64 * 1024
 # Sizes of chunks, their extensions and trailers, beside the body itself.
 CHUNK_OVERHEAD_BYTES = 4 * _MIB
-# Of one body; beyond, it waits in a temporary file.
+# Of the bodies of one connection; one that is beyond waits in a temporary file. Each connection has
+# its own allowance, so that many slow ones cannot send the bodies of others to the disk.
 IN_MEMORY_BYTES = 256 * 1024
-# Of all bodies that are in memory at one time; beyond, every one goes to a temporary file.
-ALL_IN_MEMORY_BYTES = 64 * _MIB
+# Of all temporary files at one time; beyond, a body is refused for now.
+ALL_ON_DISK_BYTES = 1024 * _MIB
 # Requests that a client may send ahead of the answers.
 PIPELINED = 32
 

@@ -1,11 +1,15 @@
 """A request as it arrives. What proxies and servers are known to read differently is refused."""
 
 import io
+import logging
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO, ClassVar
 
-from portal.web.limits import ALL_IN_MEMORY_BYTES, IN_MEMORY_BYTES
+from portal.web.limits import ALL_ON_DISK_BYTES, IN_MEMORY_BYTES
+
+logger = logging.getLogger(__name__)
 
 _SINGLE = frozenset({b"host", b"content-length", b"transfer-encoding"})
 
@@ -19,33 +23,68 @@ class RefusedError(Exception):
         self.message = message
 
 
-class Body:
-    """In memory while it is small and memory is left, then in a temporary file."""
+class Allowance:
+    """How much of one connection's bodies is in memory."""
 
-    __slots__ = ("_file", "_parts", "size")
-
-    in_memory: ClassVar[int] = 0
-    """Bytes of all bodies of this process. Only touched in the event loop."""
+    __slots__ = ("used",)
 
     def __init__(self) -> None:
+        self.used = 0
+
+
+class Body:
+    """In memory while it is small, then in a temporary file. Grows and ends in the event loop."""
+
+    __slots__ = ("_allowance", "_file", "_parts", "_spilled", "size")
+
+    on_disk: ClassVar[int] = 0
+    """Bytes of all temporary files of this process."""
+
+    def __init__(self, allowance: Allowance) -> None:
+        self._allowance = allowance
         self._parts: list[bytes] = []
         self._file: IO[bytes] | None = None
+        self._spilled = 0
         self.size = 0
 
     def add(self, part: bytes) -> None:
+        """Raise RefusedError where there is no room for it now."""
         self.size += len(part)
+        if self._file is None:
+            self._parts.append(part)
+            self._allowance.used += len(part)
+            if self._allowance.used > IN_MEMORY_BYTES:
+                self._spill()
+        else:
+            self._write([part])
+
+    def complete(self) -> None:
+        """All of it has come: what a full disk does not take must be known now."""
         if self._file is not None:
-            self._file.write(part)
-            return
-        self._parts.append(part)
-        Body.in_memory += len(part)
-        if self.size > IN_MEMORY_BYTES or Body.in_memory > ALL_IN_MEMORY_BYTES:
-            self._spill()
+            try:
+                self._file.flush()
+            except OSError as error:
+                raise _no_room(error) from error
 
     def _spill(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the request
-        self._file.writelines(self._parts)
+        try:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the request
+        except OSError as error:
+            raise _no_room(error) from error
+        self._write(self._parts)
         self._forget_parts()
+
+    def _write(self, parts: list[bytes]) -> None:
+        size = sum(map(len, parts))
+        if Body.on_disk + size > ALL_ON_DISK_BYTES:
+            raise _no_room("the temporary files have grown too large together")
+        Body.on_disk += size
+        self._spilled += size
+        try:
+            if self._file is not None:
+                self._file.writelines(parts)
+        except OSError as error:
+            raise _no_room(error) from error
 
     def whole(self) -> bytes | None:
         """The body, if it is in memory."""
@@ -63,13 +102,16 @@ class Body:
         return self._file
 
     def close(self, *, is_in_use: bool = False) -> None:
-        """In the event loop, once nobody needs the body."""
+        """Once nobody needs the body."""
         self._forget_parts()
+        Body.on_disk -= self._spilled
+        self._spilled = 0
         if self._file is not None and not is_in_use:
-            self._file.close()
+            with suppress(OSError):  # the disk may be too full for what is left to write
+                self._file.close()
 
     def _forget_parts(self) -> None:
-        Body.in_memory -= sum(map(len, self._parts))
+        self._allowance.used -= sum(map(len, self._parts))
         self._parts = []
 
 
@@ -81,7 +123,7 @@ class Request:
         "target", "version",
     )  # fmt: skip
 
-    def __init__(self, peer: tuple[str, int]) -> None:
+    def __init__(self, peer: tuple[str, int], allowance: Allowance) -> None:
         self.peer = peer
         self.method = b""
         self.target = b""
@@ -89,7 +131,7 @@ class Request:
         self.headers: dict[bytes, bytes] = {}
         self.has_copies = False
         self.keeps_alive = False
-        self.body = Body()
+        self.body = Body(allowance)
         # Who answers in parts is told when the client can take more, and when it has gone.
         self.on_room: Callable[[], None] | None = None
         self.on_lost: Callable[[], None] | None = None
@@ -135,3 +177,8 @@ class Request:
 
 def too_large(largest: int) -> RefusedError:
     return RefusedError(413, f"The body has more than {largest:,} bytes.")
+
+
+def _no_room(why: object) -> RefusedError:
+    logger.warning("A body could not be kept: %s.", why)
+    return RefusedError(503, "There is no room for so large a body now. Try again later.")

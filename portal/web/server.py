@@ -75,16 +75,22 @@ class Server:
         self._connections.pop(connection, None)
 
     def work_on(self, connection: Connection, request: Request) -> None:
-        if self._lane is None or not self._lane.take(connection, request):
+        try:
+            is_taken = self._lane is not None and self._lane.take(connection, request)
+        except Exception:  # nobody else would answer this request
+            logger.exception("A request takes the long way.")
+            is_taken = False
+        if not is_taken:
             self.bridge.take(connection, request)
 
     def _make_room(self) -> bool:
-        """Close the connection that has been idle or slow for the longest time."""
+        """Cut the connection that has been idle or slow for the longest time."""
         now = self.loop.time()
         ready = [one for one in self._connections if one.may_make_room(now)]
         if not ready:
             return False
-        idle = [one for one in ready if one.state is not State.RECEIVING]
+        slow = (State.RECEIVING, State.CLOSING)
+        idle = [one for one in ready if one.state not in slow]
         oldest = min(idle or ready, key=lambda one: one.since)
         del self._connections[oldest]
         oldest.abort()

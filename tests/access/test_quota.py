@@ -1,12 +1,13 @@
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import OperationalError, connection
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from portal.access import quota
-from portal.access.models import QuotaWindow
+from portal.access import outage, quota
+from portal.access.models import ApiKey, QuotaWindow
 from portal.access.quota import take_quota
 from tests.access.factories import make_key
 
@@ -19,6 +20,11 @@ def _not_across_two_minutes() -> None:
     left = 60 - time.time() % 60
     if left < MINUTE_CHANGE_SECONDS:
         time.sleep(left)
+
+
+@pytest.fixture(autouse=True)
+def _no_outage_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outage, "_breaker", outage.Breaker())
 
 
 @pytest.mark.django_db
@@ -142,3 +148,60 @@ def test_without_the_database_a_process_grants_at_most_the_quota_on_its_own(
                 take_quota(key)
         else:
             assert [take_quota(key) for _ in range(30)].count(0) == 20
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("inbox", ["database", "sqs"])
+def test_requests_in_line_do_not_each_find_out_that_the_database_is_away(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, inbox: str
+) -> None:
+    settings.INBOX = inbox
+    key, _ = make_key(quota_per_minute=20)
+    tries = []
+    start = threading.Barrier(8)
+
+    def connect_in_vain(*_: object) -> bool:
+        tries.append(1)
+        time.sleep(0.2)  # so that the others have got in line
+        raise OperationalError("time-out")
+
+    def ask(_: int) -> int | None:
+        start.wait()
+        try:
+            return take_quota(key)
+        except OperationalError:
+            return None
+
+    monkeypatch.setattr(quota, "_borrow_chunk", connect_in_vain)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, range(8)))
+
+    assert len(tries) == 1
+    assert answers == ([0] * 8 if inbox == "sqs" else [None] * 8)
+
+
+@pytest.mark.django_db
+def test_one_key_that_waits_for_the_database_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slow, _ = make_key(quota_per_minute=20)
+    quick, _ = make_key(quota_per_minute=20)
+    waits, go_on = threading.Event(), threading.Event()
+    borrow = quota._borrow_chunk  # noqa: SLF001 - stands in the way of one key
+
+    def borrow_slowly(key: ApiKey, *about: int) -> bool:
+        if key != slow:
+            return borrow(key, *about)
+        waits.set()
+        return go_on.wait(20)
+
+    monkeypatch.setattr(quota, "_borrow_chunk", borrow_slowly)
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(take_quota, slow)
+        assert waits.wait(20)
+        try:
+            assert take_quota(quick) == 0
+            assert not other.done()
+        finally:
+            go_on.set()
+    assert other.result() == 0

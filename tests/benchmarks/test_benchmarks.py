@@ -29,6 +29,7 @@ MOMENT = Plan(
 )
 NAMED = {
     "doors": ["(1)", "(3)", "(4)"],
+    "half-sent": ["p99 of good requests beside 200 half-sent ones"],
     "freshness": ["answer to visible event, p95"],
     "sustained": ["(2)", "(6)"],
 }

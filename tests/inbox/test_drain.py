@@ -196,6 +196,38 @@ def test_a_body_that_cannot_be_handled_takes_no_other_with_it(fragile_door: str)
     assert ClientEvent.objects.count() == 1
 
 
+@pytest.mark.parametrize("attempts", [0, 9], ids=["handled", "given up"])
+@pytest.mark.parametrize("door", ["meetingevents", "nobody-handles-this"])
+def test_a_body_that_is_damaged_in_the_archive_is_held_as_it_is(door: str, attempts: int) -> None:
+    damaged = store(array(event("a" * 50)), Envelope(door))
+    behind = store(array(event("b")), Envelope("meetingevents"))
+    row = Delivery.objects.get(pk=damaged)
+    torn = bytes(row.body)[:-9]
+    Delivery.objects.filter(pk=damaged).update(body=torn, attempts=attempts)
+
+    drain_everything()
+
+    states = dict(Delivery.objects.values_list("pk", "state"))
+    assert states == {damaged: "quarantined", behind: "handled"}
+    item = Quarantine.objects.get()
+    assert (item.door, item.reason, item.raw()) == (door, "body-damaged", torn)
+    assert f"{row.size_bytes:,} bytes" in item.detail
+    assert [name for _, _, name, _ in stored_keys()] == ["b"]
+
+
+def test_a_damaged_body_that_is_replayed_is_held_again(staff: User) -> None:
+    damaged = store(array(event()), Envelope("meetingevents"))
+    Delivery.objects.filter(pk=damaged).update(body=b"no zstd")
+    drain_everything()
+
+    replay(Quarantine.objects.all(), actor=staff)
+    Delivery.objects.waiting().update(body=b"nor this")
+    drain_everything()
+
+    item = Quarantine.objects.get()
+    assert (item.state, item.reason, item.count) == ("held", "body-damaged", 2)
+
+
 def test_a_body_of_an_unknown_door_is_held() -> None:
     store(b"whatever", Envelope("no-such-door"))
 

@@ -6,8 +6,8 @@ import psycopg.errors
 import pytest
 from django.db import DatabaseError, InternalError, connection, transaction
 
+from portal.database.faults import is_the_databases
 from portal.inbox import drain
-from portal.inbox.drain import _is_the_databases
 from portal.inbox.models import Delivery
 from portal.inbox.services import Envelope, store
 
@@ -87,8 +87,8 @@ def test_a_server_that_takes_no_writes_is_not_the_bodys_fault() -> None:
     error = InternalError("cannot execute INSERT in a read-only transaction")
     error.__cause__ = psycopg.errors.ReadOnlySqlTransaction()
 
-    assert _is_the_databases(error)
-    assert not _is_the_databases(InternalError("something else"))
+    assert is_the_databases(error)
+    assert not is_the_databases(InternalError("something else"))
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,13 +3,17 @@
 import asyncio
 import gzip
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from django.core.wsgi import get_wsgi_application
+from django.db import connection as database
+from django.db import connections
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +34,9 @@ from portal.web.server import Server
 from tests.inbox import hostile
 from tests.inbox.sending import array, event, log_batch, record
 from tests.world.servers import Running
+from tests.world.silent_proxy import silent_proxy
+
+T = TypeVar("T")
 
 ORIGIN = "https://app.example"
 BODIES: dict[str, Callable[[str], bytes]] = {
@@ -267,6 +274,77 @@ def test_what_waits_when_the_server_stops_is_stored_and_answered(doors: Doors) -
     assert doors.taken >= before
 
 
+def test_an_answer_that_cannot_be_made_quickly_is_made_by_the_ordinary_way(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doors.open_lane("client-events")
+    before = doors.taken
+
+    def fail(offered: str) -> str:
+        raise RuntimeError("This is broken on purpose.")
+
+    monkeypatch.setattr("portal.inbox.lane.choose_id", fail)
+    status, _, _ = doors.post("client-events", BODIES["client-events"]("unanswered"))
+
+    assert (status, doors.taken) == (200, before + 1)
+
+
+def test_what_nobody_vouches_for_makes_no_new_answers(doors: Doors, settings: Settings) -> None:
+    doors.open_lane("client-events")
+    before = doors.taken
+
+    for number in range(5):
+        doors.post("client-events", b'{"n": %d}' % number, **{"X-Forwarded-Proto": f"x{number}"})
+    assert doors.taken == before + 5
+
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    for number in range(3):  # the first of them is answered the ordinary way
+        doors.post("client-events", b'{"m": %d}' % number, **{"X-Forwarded-Proto": "https"})
+    assert doors.taken == before + 5 + 2
+
+
+def test_many_hosts_push_out_one_answer_at_a_time(
+    doors: Doors, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.inbox.lane._MOST_ANSWERS", 2)
+    settings.ALLOWED_HOSTS = ["*"]
+    doors.open_lane("client-events")
+
+    def is_quick(host: str) -> bool:
+        before = doors.taken
+        doors.post("client-events", f'"{host} {before}"'.encode(), Host=host)
+        return doors.taken > before
+
+    assert [is_quick(host) for host in ("a", "b", "b", "a", "b")] == [
+        False, False, True, True, True,
+    ]  # fmt: skip
+    assert [is_quick("a." * 130) for _ in range(2)] == [False, False]
+    assert is_quick("b")
+
+
+def test_use_of_a_key_is_noted_by_one_thread_at_a_time(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doors.open_lane("client-events")
+    goes_on = threading.Event()
+    noted: list[int] = []
+
+    def note(key: ApiKey) -> None:
+        noted.append(key.pk)
+        goes_on.wait(10)
+
+    monkeypatch.setattr("portal.inbox.lane.is_use_noted", lambda key: False)
+    monkeypatch.setattr("portal.inbox.lane.note_use", note)
+    before = doors.taken
+    for number in range(20):
+        doors.post("client-events", b'{"n": %d}' % number)
+    while_noting = list(noted)
+    goes_on.set()
+
+    assert doors.taken == before + 20
+    assert while_noting == [doors.key.pk]
+
+
 # --- The writer -----------------------------------------------------------------------------
 
 
@@ -298,6 +376,40 @@ def written(*items: tuple[str, bytes]) -> list[bool]:
     return [fates[number] for number in range(len(items))]
 
 
+class Writing:
+    """A writer in an event loop of its own, for as long as the block."""
+
+    writer: Writer
+
+    def __enter__(self) -> "Writing":
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self.writer = self._call(lambda: Writer(self._loop)).result(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.writer.stop(5)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _call(self, work: Callable[[], T]) -> "Future[T]":
+        done: Future[T] = Future()
+        self._loop.call_soon_threadsafe(lambda: done.set_result(work()))
+        return done
+
+    def add(self, body: bytes, settle: Callable[[bool], None]) -> None:
+        item = Item(body, Envelope(door="log-lines"), time.time_ns() // 1000, settle)
+        self._loop.call_soon_threadsafe(self.writer.add, item)
+
+    def store(self, body: bytes) -> "Future[bool]":
+        """Whether it was stored, once that is known."""
+        fate: Future[bool] = Future()
+        self.add(body, fate.set_result)
+        return fate
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_body_that_the_database_refuses_fails_alone() -> None:
     fates = written(("log-lines", b"a"), ("x" * 65, b"b"), ("log-lines", b"c"))
@@ -322,6 +434,104 @@ def test_more_than_one_group_can_hold_is_stored_in_several() -> None:
 
     assert fates == [True] * 1000
     assert Delivery.objects.count() == 1000
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fault_of_the_database_is_not_looked_for_in_the_bodies(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    items = [("log-lines", b"%d" % number) for number in range(20)]
+    fates: list[bool] = []
+    with database.cursor() as cursor:
+        cursor.execute("ALTER TABLE inbox_delivery RENAME TO inbox_elsewhere")
+    try:
+        fates = written(*items)
+    finally:
+        with database.cursor() as cursor:
+            cursor.execute("ALTER TABLE inbox_elsewhere RENAME TO inbox_delivery")
+
+    assert fates == [False] * 20
+    told = [record.message for record in caplog.records if "long way" in record.message]
+    assert len(told) == 1
+    assert told[0].startswith("20 deliveries")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_statement_that_could_not_be_prepared_is_prepared_later() -> None:
+    with Writing() as writing:
+        with database.cursor() as cursor:
+            cursor.execute("ALTER TABLE inbox_delivery RENAME TO inbox_elsewhere")
+        try:
+            assert writing.store(b"a").result(10) is False
+        finally:
+            with database.cursor() as cursor:
+                cursor.execute("ALTER TABLE inbox_elsewhere RENAME TO inbox_delivery")
+        fates = [writing.store(b"%d" % number).result(10) for number in range(4)]
+
+        assert fates == [True] * 4
+        flushers = writing.writer._flushers  # noqa: SLF001 - nothing else tells of it
+        assert all(flusher.prepares for flusher in flushers)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_groups_with_the_same_bodies_in_another_order_do_not_block_each_other() -> None:
+    doors = ("log-lines", "log-streams", "client-events")
+    fates: list[bool] = []
+
+    def write(items: list[tuple[str, bytes]]) -> None:
+        fates.extend(written(*items))
+
+    for round_ in range(5):
+        items = [(door, b"%d %d" % (round_, body)) for body in range(80) for door in doors]
+        threads = [threading.Thread(target=write, args=[each]) for each in (items, items[::-1])]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert fates == [True] * 5 * 2 * 240
+    assert {row.copies for row in Delivery.objects.all()} == {2}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_that_fails_does_not_take_theirs_from_others() -> None:
+    with Writing() as writing:
+
+        def fail(is_stored: bool) -> None:
+            raise RuntimeError("This client is broken on purpose.")
+
+        writing.add(b"a", fail)
+        others = [writing.store(b"%d" % number) for number in range(3)]
+
+        assert [other.result(10) for other in others] == [True] * 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_the_database_is_silent_requests_are_not_led_into_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("portal.inbox.writer._LATE_SECONDS", 0.3)
+    monkeypatch.setattr("portal.inbox.writer._PAUSE_SECONDS", 0.1)
+    place = connections.settings["default"]
+    with silent_proxy(place["HOST"], int(place["PORT"] or 5432)) as proxy:
+        monkeypatch.setitem(place, "HOST", "127.0.0.1")
+        monkeypatch.setitem(place, "PORT", proxy.port)
+        with Writing() as writing:
+            assert writing.store(b"before").result(10)
+
+            proxy.fall_silent()
+            meanwhile = writing.store(b"meanwhile")
+            had_room = writing.writer.has_room()
+            time.sleep(0.5)
+            has_room = writing.writer.has_room()
+            is_waiting = not meanwhile.done()
+            proxy.recover()
+
+            assert (had_room, is_waiting, has_room) == (True, True, False)
+            assert meanwhile.result(10) is False
+            time.sleep(0.2)
+            assert writing.writer.has_room()
+            assert writing.store(b"after").result(10)
 
 
 # --- What the doors say ---------------------------------------------------------------------

@@ -154,7 +154,7 @@ def test_a_page_takes_few_queries_however_many_rows_it_has(
 ) -> None:
     arrive(*(make_event(f"name{n}", attendeeId=f"a-{n}") for n in range(40)))
 
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(12):
         response = api.get("/api/v1/events/?include=attributes")
 
     assert len(response.json()["results"]) == 40

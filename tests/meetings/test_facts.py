@@ -1,6 +1,7 @@
 """Facts and folds, straight on the database: each event once, any order, one state."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -122,6 +123,20 @@ def test_log_lines_count_once_and_tell_when_a_client_was_heard_of() -> None:
     assert (attendee.event_count, attendee.log_line_count) == (1, 4)
     assert attendee.first_event_at == NOON
     assert attendee.last_event_at == NOON + timedelta(seconds=30)
+
+
+def test_a_log_line_that_turns_out_to_be_of_another_time_moves_what_it_told() -> None:
+    line = make_log_line(1, second=-400_000)  # an impossible clock: our time counts
+    fuller = replace(line, attributes={**line.attributes, "logLevel": "INFO"})
+    write(line, make_event("meetingStartRequested", second=360))
+
+    write(fuller, received_at=NOON + timedelta(minutes=9))
+
+    attendee = Attendee.objects.get()
+    assert attendee.log_line_count == 1
+    assert attendee.first_log_at == attendee.last_log_at == NOON + timedelta(minutes=9)
+    assert attendee.first_event_at == NOON + timedelta(minutes=6)
+    assert attendee.last_event_at == NOON + timedelta(minutes=9)
 
 
 LIFE = [
@@ -269,7 +284,12 @@ def test_failures_name_the_person_and_leave_bots_out_whichever_delivery_told() -
     assert (failure.kind, failure.person) == ("meetings.dropped", "ada")
 
 
-@pytest.mark.parametrize("region", ["<script>", "EU central", "x" * 40, "eu", 7])
+LONG_REGION = "abcdefgh-abcdefghijkl-abcdefghijkl"  # of the right form, and too long by two
+
+
+@pytest.mark.parametrize(
+    "region", ["<script>", "EU central", "x" * 40, "eu", 7, LONG_REGION, f"{LONG_REGION}-abc"]
+)
 def test_what_is_no_region_is_not_taken_for_one(region: Any) -> None:
     write(make_event("meetingStartRequested", mediaRegion=region))
 

@@ -135,6 +135,7 @@ STRANGE_VALUES: list[Any] = [
     *("Left", "left", "131.0.1", "131", 131, 131.5, "amazon-chime-sdk-ios", "amazon-chime-sdk-js"),
     *("eu-central-1", "EU-Central-1 ", "x" * 2000, "x" * 2001, "é" * 2000, "a\u202eb…", "\x07…"),
     *("aws:MediaPipeline", "12.5", "1e5", 1e300, 2**63, -(2**63), 2**64, 10**30, "9" * 25),
+    *(10**400, -(10**400), 10**4200, "9" * 390),
     *([], [{}], [{"name": "a", "timestampMs": 1}], "[a: 1]", "x" * 8200),
 ]
 VALUES = st.one_of(
@@ -146,7 +147,10 @@ VALUES = st.one_of(
 OWN = st.dictionaries(NAMES, VALUES, max_size=9)
 IDS = st.sampled_from([MEETING, "", None, 7, 7.0, True, " m ", "m" * 200, "m" * 201, "m\x01"])
 TIMES = st.sampled_from(
-    [AT, float(AT), str(AT), "2026-11-20T12:00:00Z", None, "", 0, -1, 2**63, -(2**63), 2**70, True]
+    [
+        *(AT, float(AT), str(AT), "2026-11-20T12:00:00Z", None, "", 0, -1, True),
+        *(2**63, -(2**63), 2**70, 10**400, -(10**400)),
+    ]
 )
 EVENTS = st.sampled_from(
     [
@@ -198,6 +202,37 @@ def test_records_of_strange_attributes_are_read_alike(
     ]
 
     agree("client-events", json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("digits", [20, 309, 400, 4299, 4301, 9000])
+@pytest.mark.parametrize("sign", ["", "-"])
+@pytest.mark.parametrize(
+    "name", ["retryCount", "meetingDurationMs", "timestampMs", "ts", "deviceName", "attendeeId"]
+)
+def test_integers_of_any_length_are_read_alike(name: str, sign: str, digits: int) -> None:
+    number = f"{sign}1{'0' * digits}".encode()
+    for door, body in (
+        ("meetingevents", make_array(make_item(**{name: "HERE"}))),
+        ("client-events", make_record({"name": "a", "ts": AT, name: "HERE"})),
+    ):
+        agree(door, body.replace(b'"HERE"', number))
+
+
+def test_groups_without_payloads_cost_nothing() -> None:
+    document = json.loads(make_record({"name": "meetingEnded", "ts": AT}))
+    document["metadata"] |= {f"own{number}": "x" for number in range(100)}
+    document["events"][:0] = [{"payloads": [], "metadata": {"more": "x"}}] * 30
+
+    assert agree("client-events", json.dumps(document).encode())
+
+
+def test_large_metadata_and_many_groups_are_left_to_the_full_reader() -> None:
+    """Which stays within bounds: quick is only what is short."""
+    document = json.loads(make_record({"name": "meetingEnded", "ts": AT}))
+    document["metadata"]["own"] = "x" * 2000
+    document["events"][:0] = [{"payloads": []}] * 15_000
+
+    assert not agree("client-events", json.dumps(document).encode())
 
 
 def test_what_is_nested_too_deep_within_a_history_is_left_to_the_full_reader() -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from meetings.models import Attendee, ClientEvent, Meeting
 from meetings.retention import EVENTS, MEETING_DATA
-from meetings.rollups.models import ClientKind, RollupCell, RollupDirty, RollupSum
+from meetings.rollups.models import ClientKind, RollupCell, RollupDirty, RollupSum, RollupTrouble
 from meetings.rollups.retention import COARSE, FINE
 from portal import partitions
 from portal.retention import DataClass, rows
@@ -81,6 +81,36 @@ def test_events_with_absurd_clocks_go_by_when_they_came() -> None:
 
 
 @pytest.mark.django_db
+def test_events_that_a_slow_clock_tells_of_an_old_day_go_by_when_they_came() -> None:
+    """A fold starts from them when more comes of the attendee, and so does a count."""
+    make_days(OLD)
+    now = timezone.now()
+    visit = make_visit(OLD)
+    slow = make_attendee(
+        first_event_at=now,
+        last_event_at=now,
+        first_client_ms=_ms(OLD),
+        last_client_ms=_ms(OLD) + 1000,
+        outcome="present",
+    )
+    kept = make_event(
+        "meetingStartSucceeded",
+        attendee=slow,
+        client_ms=_ms(OLD) + 7,
+        happened_at=now,
+        skewed=True,
+    )
+    make_event(attendee=visit, client_ms=_ms(OLD) + 8, happened_at=OLD, skewed=True)
+
+    purge()
+
+    assert partitions.days(EVENTS) == []
+    assert list(ClientEvent.objects.all()) == [kept]
+    assert list(Attendee.objects.all()) == [slow]
+    assert purge() == 0
+
+
+@pytest.mark.django_db
 def test_an_attendee_stays_while_an_event_of_theirs_does() -> None:
     ahead = timezone.now()
     make_days(ahead)
@@ -92,6 +122,29 @@ def test_an_attendee_stays_while_an_event_of_theirs_does() -> None:
 
     assert list(Attendee.objects.all()) == [attendee]
     assert list(Meeting.objects.all()) == [attendee.meeting]
+    assert not MEETING_DATA.due(BEFORE)
+
+
+@pytest.mark.django_db
+def test_whom_something_failed_is_told_as_long_as_the_attendee_is() -> None:
+    make_days(OLD, YOUNG)
+    kind = ClientKind.objects.create()
+    for moments in ([OLD], [OLD, YOUNG], [YOUNG]):
+        attendee = make_visit(*moments)
+        RollupTrouble.objects.create(
+            attendee=attendee,
+            meeting=attendee.meeting,
+            kind=kind,
+            metric="dropped",
+            first_at=moments[0],
+            last_at=moments[-1],
+            is_simple=True,
+        )
+
+    purge()
+
+    assert {one.last_at for one in RollupTrouble.objects.all()} == {YOUNG}
+    assert RollupTrouble.objects.count() == 2
     assert not MEETING_DATA.due(BEFORE)
 
 

@@ -15,8 +15,16 @@ from django.utils import timezone
 
 from meetings import dashboard
 from meetings.dashboard import ClientChoice
-from meetings.rollups import compactor
-from meetings.rollups.models import RollupCell, RollupDirty, RollupStale, RollupSum, RollupTrouble
+from meetings.models import ClientEvent
+from meetings.rollups import compactor, kinds
+from meetings.rollups.models import (
+    ClientKind,
+    RollupCell,
+    RollupDirty,
+    RollupStale,
+    RollupSum,
+    RollupTrouble,
+)
 from portal.inbox.drain import drain_once
 from portal.inbox.models import Delivery
 from portal.inbox.services import Envelope, store
@@ -28,6 +36,7 @@ from tests.meetings.factories import (
     FIREFOX,
     IPHONE,
     joined,
+    make_client,
     minutes_ago,
     post,
     shut_out,
@@ -141,6 +150,45 @@ def test_a_fuller_copy_moves_an_event_to_the_kind_of_client_that_it_tells() -> N
     compact_everything()
     assert (board.now.dropped.times, board.now.dropped.people) == (1, 1)
     assert dashboard.read(last_day(), ClientChoice(sdk="-")).now.is_empty
+
+
+@pytest.mark.django_db
+def test_a_fuller_copy_looks_at_no_other_clients() -> None:
+    at = minutes_ago(60)
+    post([told("meetingFailed", at, client={})])
+    stranger = make_client(sdk_name="of nobody whom this batch tells of")
+
+    post([told("meetingFailed", at, client=FIREFOX)])
+
+    assert not ClientKind.objects.filter(sdk_name=stranger.sdk_name).exists()
+    assert RollupTrouble.objects.get().kind.browser_name == "Firefox"
+
+
+@pytest.mark.django_db
+def test_texts_as_long_as_the_columns_take_them_make_a_kind() -> None:
+    names = ("sdkName", "sdkVersion", "browserName", "osName", "osVersion")
+    draw = random.Random(3)  # noqa: S311 - has to be hard to compress, no more
+    client = {
+        name: "".join(chr(draw.randrange(0x4E00, 0x9FFF)) for _ in range(200)) for name in names
+    }
+
+    post(thrown_out(minutes_ago(60), client=client))
+    compact_everything()
+
+    assert ClientKind.objects.get().os_name == client["osName"]
+    assert dashboard.read(last_day(), EVERYONE).now.dropped.times == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_kinds_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinds, "_MOST_KNOWN", 3)
+    clients = [make_client(sdk_name=f"sdk {number}").pk for number in range(9)]
+
+    for pk in clients:
+        kinds.of_clients([pk])
+
+    assert len(kinds.of_clients(clients[-1:])) < 5
+    assert kinds.of_clients(clients).keys() >= set(clients)
 
 
 def make_story(number: int) -> list[dict[str, Any]]:
@@ -267,3 +315,26 @@ def test_without_any_fact_there_is_nothing_to_count() -> None:
     call_command(*REBUILD, "--json", stdout=answer)
 
     assert json.loads(answer.getvalue()) == {"buckets": 0}
+
+
+@pytest.mark.django_db
+def test_figures_older_than_their_events_are_never_counted_anew(settings: Any) -> None:
+    settings.RETENTION_EVENTS_DAYS = 2
+    four_days = 4 * 24 * 60
+    post(thrown_out(minutes_ago(four_days), attendee="old"), received_at=minutes_ago(four_days - 5))
+    post(joined(minutes_ago(60), attendee="young"))
+    compact_everything()
+    before = cells()
+    week = dashboard.read(TimeRange.preset("7d"), EVERYONE).now
+    ClientEvent.objects.filter(happened_at__lt=minutes_ago(3 * 24 * 60)).delete()
+
+    call_command(*REBUILD)
+    call_command(*REBUILD, "--from", f"{minutes_ago(5 * 24 * 60):%Y-%m-%dT%H:%M}")
+    RollupDirty.objects.bulk_create(RollupDirty(bucket=bucket) for bucket, *_ in before)
+    at_once = dashboard.read(TimeRange.preset("7d"), EVERYONE).now
+    compact_everything()
+
+    assert not RollupDirty.objects.exists()
+    assert cells() == before
+    assert at_once == week == dashboard.read(TimeRange.preset("7d"), EVERYONE).now
+    assert (week.requested.times, week.dropped.people) == (2, 1)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import override_settings
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -170,6 +171,8 @@ def take(steps: Sequence[Any]) -> None:
             rebuilding.rebuild(NOW - timedelta(days=4), NOW + timedelta(hours=1))
 
 
+# What is older than facts are kept is never counted anew, and these facts are of a fixed day.
+@override_settings(RETENTION_EVENTS_DAYS=0)
 class FiguresTest(TestCase):
     """Each example in a transaction of its own."""
 

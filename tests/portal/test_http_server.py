@@ -4,18 +4,22 @@ import json
 import re
 import resource
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from pytest_django import Settings
 
 from portal import web
 from portal.web import connection as web_connection
+from portal.web import requests as web_requests
 from portal.web import server as web_server
+from portal.web.connection import Connection
+from portal.web.requests import Request
 from tests.world.servers import Running, read_all
 
 SLOW_SOCKETS = 200
@@ -54,6 +58,10 @@ def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[
         start("200 OK", [("Content-Type", "text/plain")])
         endless.append(Endless())
         return endless[-1]
+    if path == "/large":
+        size = int(environ["QUERY_STRING"])
+        start("200 OK", [("Content-Length", str(size))])
+        return [b"x" * size]
     if path == "/short":
         start("200 OK", [("Content-Length", "10")])
         return iter([b"abc"])
@@ -394,11 +402,13 @@ def test_where_all_are_busy_a_new_client_is_told_to_come_back(
     server.end()
 
 
-def test_large_bodies_wait_in_files_and_leave_none_behind(server: Running) -> None:
-    def files() -> int:
-        links = [each.readlink() for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
-        return sum("deleted" in str(link) for link in links)
+def temporary_files() -> int:
+    links = [each.readlink() for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    return sum("deleted" in str(link) for link in links)
 
+
+def test_large_bodies_wait_in_files_and_leave_none_behind(server: Running) -> None:
+    files = temporary_files
     before = files()
     half = head("Content-Length: 600000") + b"x" * 500_000
     slow = [server.connect() for _ in range(3)]
@@ -412,3 +422,209 @@ def test_large_bodies_wait_in_files_and_leave_none_behind(server: Running) -> No
 
     assert during == before + 3
     assert files() == before
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_clients_that_do_not_take_their_answers_are_cut_off(
+    monkeypatch: pytest.MonkeyPatch, closes: bool
+) -> None:
+    """Of many sizes, as what the kernel takes is not known: some leave just a little unsent."""
+    monkeypatch.setattr(web_connection, "STUCK_SECONDS", 0.5)
+    monkeypatch.setattr(web_connection, "IDLE_SECONDS", 0.5)
+    left = []
+    all_are_lost = threading.Event()
+    sizes = range(20_000, 3_000_000, 40_000)
+
+    class Watched(Connection):
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            left.append(self)
+            if len(left) == len(sizes):
+                all_are_lost.set()
+
+    monkeypatch.setattr(web_server, "Connection", Watched)
+    server = Running(application)
+    clients = []
+    for size in sizes:
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", server.port))
+        end = b"Connection: close\r\n\r\n" if closes else b"\r\n"
+        client.sendall(b"GET /large?%d HTTP/1.1\r\nHost: x\r\n" % size + end)
+        clients.append(client)
+
+    are_lost = all_are_lost.wait(10)
+    for client in clients:
+        client.close()
+    server.end()
+
+    assert are_lost
+
+
+def test_an_answer_that_is_not_taken_makes_room_for_new_clients(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(web_server, "CONNECTIONS", 3)
+    monkeypatch.setattr(web_connection, "SLOW_SECONDS", 0.2)
+    server = Running(application)
+    stuck = [server.connect() for _ in range(3)]
+    for connection in stuck:
+        connection.sendall(b"GET /large?9000000 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        connection.recv(1)
+    time.sleep(0.5)
+
+    status, _ = server.post(b"abc")
+
+    for connection in stuck:
+        connection.close()
+    server.end()
+    assert status == 200
+
+
+def test_a_slow_reader_still_gets_a_large_answer_whole(server: Running) -> None:
+    with server.connect() as connection:
+        connection.sendall(b"GET /large?6000000 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        time.sleep(0.5)
+        _, _, body = read_all(connection).partition(b"\r\n\r\n")
+
+    assert len(body) == 6_000_000
+
+
+def test_a_body_that_the_disk_has_no_room_for_is_to_be_sent_again_later(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """/dev/full takes nothing, as a disk that is full."""
+
+    def open_full() -> IO[bytes]:
+        return Path("/dev/full").open("r+b")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", open_full)
+
+    for size in (270_000, 600_000):
+        answer = server.send(head(f"Content-Length: {size}") + b"x" * size)
+
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nRetry-After: " in answer
+    assert server.post(b"x" * 1000)[0] == 200
+
+
+def test_without_a_file_to_be_had_a_large_body_is_to_be_sent_again_later(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", fail)
+
+    answer = server.send(head("Content-Length: 600000") + b"x" * 600_000)
+
+    assert answer.startswith(b"HTTP/1.1 503 ")
+
+
+def test_all_temporary_files_together_have_a_limit(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_requests, "ALL_ON_DISK_BYTES", 1_500_000)
+    half = head("Content-Length: 900000") + b"x" * 700_000
+    slow = [server.connect() for _ in range(2)]
+    for connection in slow:
+        connection.sendall(half)
+    time.sleep(0.3)
+
+    answer = server.send(half + b"x" * 200_000)
+    small, _ = server.post(b"x" * 200_000)
+    for connection in slow:
+        connection.close()
+    time.sleep(0.3)
+    again, _ = server.post(b"x" * 900_000)
+
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert (small, again) == (200, 200)
+
+
+def test_slow_senders_do_not_send_the_bodies_of_others_to_the_disk(server: Running) -> None:
+    before = temporary_files()
+    slow = [server.connect() for _ in range(320)]
+    for connection in slow:
+        connection.sendall(head("Content-Length: 250000") + b"x" * 240_000)
+    time.sleep(0.3)
+    with server.connect() as connection:
+        connection.sendall(head("Content-Length: 250000") + b"x" * 249_999)
+        time.sleep(0.3)
+        files = temporary_files()
+        connection.sendall(b"x")
+        answer = read_all(connection)
+    for each in slow:
+        each.close()
+
+    assert files == before  # 75 MiB wait
+    assert answer.endswith(b"250000 250000")
+
+
+def test_a_lane_that_breaks_leaves_the_request_to_the_application(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class BrokenLane:
+        def take(self, connection: Connection, request: Request) -> bool:
+            raise RuntimeError("This lane is broken on purpose.")
+
+        def note(self, request: Request, status: str, headers: list[tuple[str, str]]) -> None:
+            pass
+
+        def stop(self, seconds: float) -> None:
+            pass
+
+    server = Running(application, make_lane=lambda _: BrokenLane())
+    answer = server.post(b"abc")
+    server.end()
+
+    assert answer == (200, b"3 3")
+    assert "broken on purpose" in caplog.text
+
+
+def test_a_request_that_begins_behind_another_one_has_its_time_limit_too(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_connection, "HEAD_SECONDS", 0.2)
+
+    answer = server.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\naPOST / HT")
+
+    assert re.findall(rb"HTTP/1\.1 (\d{3})", answer) == [b"200", b"408"]
+
+
+def test_time_in_which_the_server_did_not_read_is_not_the_client_s(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_connection, "HEAD_SECONDS", 2.0)
+    request = b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\na"
+    with server.connect() as connection:
+        connection.sendall(request * 5 + b"GET / HT")  # 2.5 s of work
+        parts = b""
+        while parts.count(b"1 1") < 5:
+            parts += connection.recv(65536)
+        time.sleep(1.3)  # beyond the next look at the times
+        connection.sendall(b"TP/1.0\r\n\r\n")
+        parts += read_all(connection)
+
+    assert re.findall(rb"HTTP/1\.1 (\d{3})", parts) == [b"200"] * 6
+
+
+def test_a_client_that_only_asks_is_not_worked_for_until_it_takes_its_answers() -> None:
+    asked = []
+
+    def counting(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        asked.append(1)
+        return application(environ, start)
+
+    server = Running(counting)
+    request = b"GET /large?2000000 HTTP/1.1\r\nHost: x\r\n"
+    with server.connect() as connection:
+        connection.sendall((request + b"\r\n") * 19 + request + b"Connection: close\r\n\r\n")
+        time.sleep(1)
+        while_not_taking = len(asked)
+        answers = read_all(connection)
+    server.end()
+
+    assert while_not_taking < 10
+    assert answers.count(b"HTTP/1.1 200 OK") == 20
+    assert len(answers) > 20 * 2_000_000

@@ -82,6 +82,59 @@ def test_a_day_with_rows_that_are_needed_stays(db: None) -> None:
     assert partitions.needed_rows(table, partitions.partitions(table)[0]) == 1
 
 
+def test_lasting_rows_of_a_day_that_is_dropped_move_to_all_else(db: None) -> None:
+    table = replace(DELIVERIES, lasting="state = 'waiting'")
+    partitions.make_days(table, [DAY])
+    for number, state in enumerate(["waiting", "handled"]):
+        Delivery.objects.create(
+            door="d", body=b"", size_bytes=0, digest=b"%d" % number, stored_on=DAY, state=state
+        )
+
+    gone = partitions.drop_days(table, before=DAY + timedelta(days=1))
+
+    assert gone == [DAY]
+    assert [one.state for one in Delivery.objects.all()] == ["waiting"]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tableoid::regclass::text FROM inbox_delivery")
+        assert cursor.fetchall() == [(DELIVERIES.other,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_day_that_two_make_at_once_is_made_once() -> None:
+    made: list[int] = []
+    problems: list[BaseException] = []
+    start = threading.Barrier(3)
+
+    def make() -> None:
+        start.wait(30)
+        try:
+            made.append(sum(partitions.make_days(EVENTS, [DAY]) for _ in range(3)))
+        except BaseException as error:
+            problems.append(error)
+            raise
+        finally:
+            connection.close()
+
+    makers = [threading.Thread(target=make) for _ in range(3)]
+    for maker in makers:
+        maker.start()
+    for maker in makers:
+        maker.join()
+
+    assert not problems
+    assert sum(made) == 1
+    assert partitions.drop_days(EVENTS, before=DAY + timedelta(days=1)) == [DAY]
+
+
+def test_the_partition_of_all_else_is_searched_by_clock_and_by_arrival(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT indexdef FROM pg_indexes WHERE tablename = %s AND indexdef LIKE ANY(%s)",
+            [EVENTS.other, ["%(client_ms)", "%(received_at)"]],
+        )
+        assert len(cursor.fetchall()) == 2
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_day_that_is_being_read_stays_and_holds_nobody_up() -> None:
     partitions.make_days(DELIVERIES, [DAY])

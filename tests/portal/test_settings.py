@@ -107,7 +107,15 @@ def test_what_the_database_url_demands_of_the_connection_is_in_force() -> None:
 
     assert (found["HOST"], found["PORT"], found["NAME"]) == ("db.example", 6432, "portal")
     assert found["PASSWORD"] == "p@ss"
-    assert found["OPTIONS"] == {"connect_timeout": 5, "sslmode": "verify-full"}
+    assert found["OPTIONS"]["sslmode"] == "verify-full"
+
+
+def test_a_database_host_that_vanishes_is_noticed_within_seconds() -> None:
+    found = _database_from_url("postgresql://db.example/portal?keepalives_count=5")["OPTIONS"]
+
+    silence = found["keepalives_idle"] + found["keepalives_interval"] * 3
+    assert max(found["connect_timeout"], silence, found["tcp_user_timeout"] / 1000) < 15
+    assert found["keepalives_count"] == "5"  # what the URL says goes first
 
 
 SQS = {

@@ -11,6 +11,7 @@ from portal.inbox.writer import Item
 logger = logging.getLogger(__name__)
 
 _MOST_WAITING = 2000
+_MOST_WAITING_BYTES = 64 * 1024 * 1024
 _THREADS = 2
 
 
@@ -22,12 +23,18 @@ class Courier:
         self._sender: Sender = sender()
         self._packers = ThreadPoolExecutor(_THREADS, thread_name_prefix="sqs-packer")
         self._on_the_way = 0
+        self._bytes_on_the_way = 0
 
     def has_room(self) -> bool:
-        return self._on_the_way < _MOST_WAITING and not self._sender.is_paused()
+        return (
+            self._on_the_way < _MOST_WAITING
+            and self._bytes_on_the_way < _MOST_WAITING_BYTES
+            and not self._sender.is_paused()
+        )
 
     def add(self, item: Item) -> None:
         self._on_the_way += 1
+        self._bytes_on_the_way += len(item.body)
         self._packers.submit(self._pack, item)
 
     def stop(self, seconds: float) -> None:
@@ -61,4 +68,5 @@ class Courier:
 
     def _settle(self, item: Item, is_sent: bool) -> None:
         self._on_the_way -= 1
+        self._bytes_on_the_way -= len(item.body)
         item.settle(is_sent)

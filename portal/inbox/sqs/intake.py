@@ -13,15 +13,9 @@ from dataclasses import dataclass, field
 
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
-from django.db import (
-    DatabaseError,
-    DataError,
-    IntegrityError,
-    InterfaceError,
-    connection,
-    transaction,
-)
+from django.db import connection, transaction
 
+from portal.database.faults import is_the_databases
 from portal.inbox.handlers import RefusedItem
 from portal.inbox.sqs import archive, cloud
 from portal.inbox.sqs.archive import Letter
@@ -157,7 +151,9 @@ def _keep(batch: Batch, hand: Hand, stop: threading.Event) -> bool:
     while True:
         try:
             _store(batch)
-        except (DatabaseError, InterfaceError) as error:
+        except Exception as error:
+            if not is_the_databases(error):
+                raise
             failures += 1
             logger.warning("The intake waits for the database: %s", error)
             connection.close()
@@ -173,7 +169,9 @@ def _store(batch: Batch) -> None:
         with transaction.atomic():
             archive.keep(batch.letters)
             hold(batch.refused)
-    except (DataError, IntegrityError) as error:
+    except Exception as error:
+        if is_the_databases(error):
+            raise
         logger.warning("%d messages are stored one by one: %s", len(batch.letters), error)
         for letter in batch.letters:
             _store_alone(letter)
@@ -183,7 +181,9 @@ def _store(batch: Batch) -> None:
 def _store_alone(letter: Letter) -> None:
     try:
         archive.keep([letter])
-    except (DataError, IntegrityError) as error:
+    except Exception as error:
+        if is_the_databases(error):
+            raise
         logger.exception("A message could not be stored.")
         # With its body in it, because the object goes.
         hold([refusal_of(letter.message, "handling-failed", f"{type(error).__name__}: {error}")])

@@ -61,8 +61,12 @@ class _Watcher:
             look = future.result(_PATIENCE_SECONDS)
         except TimeoutError:
             return Look(time.monotonic(), error="AWS does not answer.")
+        finally:
+            with self._lock:
+                if self._future is future and future.done():
+                    self._future = None
         with self._lock:
-            self._last, self._future = look, None
+            self._last = look
         return look
 
     def forget(self) -> None:
@@ -88,6 +92,9 @@ def _ask() -> Look:
         )
     except (BotoCoreError, ClientError) as error:
         return Look(at, error=str(error))
+    except Exception as error:  # nobody else could tell that the queue cannot be asked
+        logger.exception("The queue was asked in vain.")
+        return Look(at, error=f"{type(error).__name__}: {error}")
 
 
 def behind(now: datetime) -> timedelta:

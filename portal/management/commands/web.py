@@ -27,9 +27,7 @@ class Command(BaseCommand):
             if options["processes"] == 1:
                 from portal.wsgi import application
 
-                # The lane stores in the database alone; to a queue all goes the ordinary way.
-                in_database = settings.INBOX == "database"
-                make_lane = import_string("portal.inbox.lane.Lane") if in_database else None
+                make_lane = import_string("portal.inbox.lane.Lane")
                 gc.collect()
                 gc.freeze()  # what is here by now stays: not to be looked through again
                 web.serve(

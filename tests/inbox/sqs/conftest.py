@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
+from portal.access import outage
 from portal.inbox.sqs import sender, watch
 from tests.world.cloud import Cloud
 
@@ -25,4 +26,5 @@ def cloud(_cloud: Cloud, settings: Settings, monkeypatch: pytest.MonkeyPatch) ->
         setattr(settings, name, int(value) if value.isdigit() else value)
     sender.sender.cache_clear()  # it may have been told to pause by another test
     watch.forget()
+    monkeypatch.setattr(outage, "_breaker", outage.Breaker())
     return _cloud

@@ -1,13 +1,16 @@
 """What goes from the queue to the quarantine, and back."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from django.db import InternalError, OperationalError, connection
 from pytest_django import Settings
 
 from portal.inbox.models import Delivery, Quarantine, compress
 from portal.inbox.services import replay
-from portal.inbox.sqs import held
+from portal.inbox.sqs import archive, held, intake
+from portal.inbox.sqs.archive import Letter
 from portal.inbox.sqs.messages import VERSION
 from tests.inbox.sending import (
     drain_everything,
@@ -169,3 +172,53 @@ def test_a_dead_letter_that_was_stored_all_the_same_needs_no_decision(cloud: Clo
     held.take_dead_letters()
 
     assert (reasons(), cloud.dead()) == ([], 0)
+
+
+@pytest.mark.parametrize("error", [InternalError("no"), RuntimeError("no"), MemoryError()])
+def test_what_cannot_be_stored_for_whatever_reason_takes_no_other_with_it(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    keep = archive.keep
+
+    def keep_unless_bad(letters: Sequence[Letter]) -> None:
+        if any(letter.message.size == 3 for letter in letters):
+            raise error
+        keep(letters)
+
+    monkeypatch.setattr(archive, "keep", keep_unless_bad)
+    for raw in (b"a", b"bad", b"c"):
+        cloud.put_message(text_of(make_message(raw=raw)))
+    cloud.put_message("of somebody else")
+
+    while take():
+        pass
+
+    assert sorted(one.raw() for one in Delivery.objects.all()) == [b"a", b"c"]
+    assert sorted(reasons()) == [("sqs", "handling-failed"), ("sqs", "sqs-unreadable")]
+    assert cloud.on_queue() == 0
+
+
+def test_what_is_the_databases_fault_is_nobodys_but_waited_for(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = archive.keep
+    tries = []
+
+    def keep_in_the_end(letters: Sequence[Letter]) -> None:
+        tries.append(len(letters))
+        if len(tries) == 1:
+            raise OperationalError("away")
+        keep(letters)
+
+    monkeypatch.setattr(archive, "keep", keep_in_the_end)
+    monkeypatch.setattr(intake, "_pause", lambda _: 0.0)
+    monkeypatch.setattr(connection, "close", lambda: None)
+    for raw in (b"a", b"b"):
+        cloud.put_message(text_of(make_message(raw=raw)))
+
+    while take():
+        pass
+
+    assert tries[0] == tries[1]  # together once more
+    assert Delivery.objects.count() == 2
+    assert reasons() == []

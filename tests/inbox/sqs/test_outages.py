@@ -1,14 +1,17 @@
 """What doors and intakes do while AWS or the database is away."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import DataError, OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from portal.access import services
+from portal.access import outage, quota, services
 from portal.access.services import create_key
 from portal.inbox.models import Delivery, Quarantine
 from tests.inbox.sending import (
@@ -97,6 +100,57 @@ def test_without_the_database_doors_go_on_with_the_keys_they_know(
 
     assert answers == [200, 503]
     assert cloud.on_queue() == 2
+
+
+def test_only_one_request_in_some_seconds_finds_out_that_the_database_is_still_away(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [
+        create_key(kind="ingest", name=name, scopes=["ingest"], quota_per_minute=100)[1]
+        for name in "abc"
+    ]
+    for key in keys:
+        post(key, DOOR, b"first")
+    now = time.monotonic()
+    clock = SimpleNamespace(monotonic=lambda: now)
+    monkeypatch.setattr(outage, "time", clock)
+    tries: list[int] = []
+
+    def send_all() -> None:
+        forget_age_of_keys()
+        quota._leases.clear()  # noqa: SLF001 - a new minute
+        services._noted.clear()  # noqa: SLF001 - time passes
+        tries.append(0)
+        assert {post(key, DOOR, b"second").status_code for key in keys} == {200}
+
+    def fail(*_: Any) -> None:
+        tries[-1] += 1
+        raise OperationalError("away")
+
+    with connection.execute_wrapper(fail):
+        send_all()
+        send_all()
+        now += outage.AWAY_SECONDS
+        send_all()
+    send_all()
+    asked_at_once = len(tries)
+    now += outage.AWAY_SECONDS
+    with CaptureQueriesContext(connection) as asked:
+        send_all()
+
+    assert (tries, asked_at_once) == ([1, 0, 1, 0, 0], 4)
+    assert len(asked) >= 3 * 2  # each key and quota by the database again
+
+
+def test_what_is_no_outage_does_not_keep_others_from_asking(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DataError), outage.asking():
+        raise DataError("a value that is out of range")
+    with outage.asking():
+        asked = True
+
+    assert asked
 
 
 def test_with_the_inbox_in_the_database_an_outage_shuts_the_doors(

@@ -10,6 +10,7 @@ from pytest_django import Settings
 from portal.inbox import checks
 from portal.inbox.models import Delivery
 from portal.inbox.sqs import access, watch
+from portal.inbox.sqs import cloud as aws
 from tests.inbox.sending import (
     post,
 )
@@ -43,6 +44,26 @@ def test_readiness_and_figures_tell_what_lies_on_the_queue(
     assert (away.ok, away.essential) == (False, True)
     settings.INBOX_SQS_URL = ""
     assert watch.check_queue().ok
+
+
+def test_an_answer_that_nobody_expects_is_told_and_the_queue_is_asked_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(_: str) -> dict[str, str]:
+        raise TimeoutError("of another kind than that of waiting for the answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(aws, "attributes", answer)
+        torn = watch.check_queue()
+        watch.forget()
+        patch.setattr(aws, "attributes", lambda _: {"ApproximateNumberOfMessages": "some"})
+        odd = watch.check_queue()
+    monkeypatch.setattr(watch, "_FRESH_SECONDS", 0)
+    good = watch.check_queue()
+
+    assert [health.ok for health in (torn, odd, good)] == [False, False, True]
+    assert "TimeoutError" in torn.detail
+    assert "ValueError" in odd.detail
 
 
 def test_the_doctor_tries_each_access_and_prints_the_policy(

@@ -12,7 +12,7 @@ from meetings.models import ClientEvent
 from portal.access.models import ApiKey
 from portal.inbox.models import Delivery, Quarantine
 from portal.inbox.services import Envelope
-from portal.inbox.sqs import sender
+from portal.inbox.sqs import courier, sender
 from portal.inbox.sqs.courier import Courier
 from portal.inbox.sqs.messages import pack
 from portal.inbox.writer import Item
@@ -167,19 +167,42 @@ def test_the_doors_quick_way_rests_while_sqs_is_away(settings: Settings) -> None
     assert sender.sender().is_paused()
 
 
+def test_the_doors_quick_way_takes_no_more_than_fits_in_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(courier, "_MOST_WAITING_BYTES", 10_000)
+    room = []
+
+    async def send() -> None:
+        loop = asyncio.get_running_loop()
+        quick = Courier(loop)
+        fates: list[asyncio.Future[bool]] = []
+        for _ in range(2):
+            fates.append(loop.create_future())
+            quick.add(Item(noise(5000), Envelope(door="log-lines"), 1, fates[-1].set_result))
+            room.append(quick.has_room())
+        assert all(await asyncio.gather(*fates))
+        room.append(quick.has_room())
+        quick.stop(1.0)
+
+    asyncio.run(send())
+
+    assert room == [True, False, True]
+
+
 def through_courier(bodies: list[bytes]) -> list[bool]:
     """Whether each body was sent, as the event loop is told."""
 
     async def send() -> list[bool]:
         loop = asyncio.get_running_loop()
-        courier = Courier(loop)
+        quick = Courier(loop)
         fates: list[asyncio.Future[bool]] = []
         for body in bodies:
-            assert courier.has_room()
+            assert quick.has_room()
             fates.append(loop.create_future())
-            courier.add(Item(body, Envelope(door="log-lines"), 1, fates[-1].set_result))
+            quick.add(Item(body, Envelope(door="log-lines"), 1, fates[-1].set_result))
         sent = await asyncio.gather(*fates)
-        courier.stop(1.0)
+        quick.stop(1.0)
         return sent
 
     return asyncio.run(send())
