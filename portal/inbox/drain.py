@@ -39,6 +39,8 @@ RECOVERY_SECONDS = 5.0
 # Partitions of deliveries that nearly always hold all that is waiting; and how often all are asked.
 RECENT = timedelta(days=1)
 EVERYWHERE_SECONDS = 1.0
+# Deliveries are numbered before they are committed: so many newer ones may come to be seen first.
+STRAGGLERS = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,24 +126,42 @@ def drain_once() -> int:
 
 def claim(limit: int) -> list[Claim]:
     """Choose waiting deliveries and count the attempt, committed before anything is tried."""
-    return _claim(limit, *_days.next())
+    claims = _claim(limit, _lookout.next())
+    if claims:
+        _lookout.newest = max(one.id for one in claims)
+    return claims
 
 
-class _Days:
-    """Which partitions to look at: the last ones mostly, all of them every now and then."""
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Where to look for waiting deliveries."""
+
+    first_day: date
+    last_day: date
+    first_id: int
+
+
+class _Lookout:
+    """Looks where new deliveries are mostly, and everywhere every now and then.
+
+    The index of waiting deliveries keeps an entry of each that was handled until a vacuum, and
+    these are the oldest: to walk over them each time would cost more than handling does.
+    """
 
     def __init__(self) -> None:
-        self._all_since = -math.inf
+        self.newest = 0
+        self._everywhere_at = -math.inf
 
-    def next(self) -> tuple[date, date]:
-        if time.monotonic() - self._all_since > EVERYWHERE_SECONDS:
-            self._all_since = time.monotonic()
-            return date.min, date.max
+    def next(self) -> Stretch:
+        if time.monotonic() - self._everywhere_at > EVERYWHERE_SECONDS:
+            self._everywhere_at = time.monotonic()
+            return Stretch(date.min, date.max, 0)
         now = timezone.now().astimezone(UTC)
-        return (now - RECENT).date(), (now + RECENT).date()
+        first_id = max(0, self.newest - STRAGGLERS)
+        return Stretch((now - RECENT).date(), (now + RECENT).date(), first_id)
 
 
-_days = _Days()
+_lookout = _Lookout()
 
 
 # Those that fit in memory, but always the first; and of those at the head the fresh ones, or one
@@ -151,6 +171,7 @@ _CLAIM = """
     WITH head AS (
         SELECT id, stored_on, attempts, size_bytes FROM inbox_delivery
         WHERE state = 'waiting' AND stored_on BETWEEN %(first_day)s AND %(last_day)s
+            AND id >= %(first_id)s
             AND (claimed_at IS NULL OR claimed_at < %(left_alone_since)s)
         ORDER BY id LIMIT %(limit)s
         FOR UPDATE SKIP LOCKED
@@ -168,13 +189,14 @@ _CLAIM = """
 """
 
 
-def _claim(limit: int, first_day: date, last_day: date) -> list[Claim]:
+def _claim(limit: int, where: Stretch) -> list[Claim]:
     now = timezone.now()
     rows = run_statement(
         _CLAIM,
         {
-            "first_day": first_day,
-            "last_day": last_day,
+            "first_day": where.first_day,
+            "last_day": where.last_day,
+            "first_id": where.first_id,
             "left_alone_since": now - CLAIM_GAP,
             "limit": limit,
             "now": now,
