@@ -251,6 +251,7 @@ _OCCURRENCES: LiteralString = """
 """
 _GROUPS: LiteralString = """
     DELETE FROM failures_affectedperson;
+    DELETE FROM failures_occurrencehour;
     DELETE FROM failures_occurrence;
     DELETE FROM failures_failure;
     INSERT INTO failures_failure (kind, fingerprint, title, reason, state, resolved_in_version,
@@ -269,8 +270,12 @@ _GROUPS: LiteralString = """
         '', failing.reason, now()
     FROM failing JOIN failures_failure f USING (fingerprint)
     ORDER BY happened_at;
-    INSERT INTO failures_affectedperson (failure_id, person)
-    SELECT DISTINCT f.id, external_user_id FROM failing JOIN failures_failure f USING (fingerprint);
+    INSERT INTO failures_affectedperson (failure_id, person, first_seen_at, last_seen_at)
+    SELECT f.id, external_user_id, min(happened_at), max(happened_at)
+    FROM failing JOIN failures_failure f USING (fingerprint) GROUP BY 1, 2;
+    INSERT INTO failures_occurrencehour (failure_id, hour, number)
+    SELECT f.id, date_trunc('hour', happened_at, 'UTC'), count(*)
+    FROM failing JOIN failures_failure f USING (fingerprint) GROUP BY 1, 2;
     DROP TABLE failing;
 """
 

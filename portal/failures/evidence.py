@@ -10,14 +10,15 @@ from django.db.models import Count, DateTimeField, F, Func, IntegerField, Q, Que
 
 from portal.failures.models import Failure, Occurrence
 from portal.failures.versions import sort_key
+from portal.patience import within
 from portal.timerange import TimeRange
 
 VERSION = "version"  # the occurrence's own column, offered beside its tags
 PERSON = "person"
 PAGE_SIZE = 25
 
-_SAMPLE = 10_000
-_VERSION_SAMPLE = 2000
+_SAMPLE = 2000
+_PATIENCE_MS = 100
 _MOST_SHARES = 6
 _FIRST = ["browser", "os", "system", "device", "sdk", "sdk_version", VERSION, "region"]
 _TELLING = ["browser", "sdk", "system", "device"]  # the most specific first
@@ -56,6 +57,18 @@ class Course:
     counts: list[int]
     step: timedelta
 
+    @property
+    def number(self) -> int:
+        return sum(self.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """How many. ``is_most``: it may be fewer."""
+
+    number: int
+    is_most: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class OccurrencePage:
@@ -79,22 +92,42 @@ def occurrences(
     return rows
 
 
-def count(rows: QuerySet[Occurrence]) -> tuple[int, int]:
-    """Number of occurrences, number of people."""
-    counted = rows.order_by().aggregate(
-        number=Count("pk"), people=Count("person", distinct=True, filter=~Q(person=""))
-    )
-    return counted["number"], counted["people"]
-
-
-def course(rows: QuerySet[Occurrence], period: TimeRange) -> Course:
-    starts = period.buckets(48)
+def course(failure: Failure, period: TimeRange, chosen: Mapping[str, str]) -> Course:
+    """Of all occurrences from the hours counted already; of chosen ones from themselves."""
+    starts, step = period.buckets(48), period.step(48)
+    if not chosen:
+        rows = Failure.objects.filter(pk=failure.pk).with_trend(period, 48)
+        return Course(starts, next((one.trend for one in rows), []), step)
     edges = Value(starts, output_field=ArrayField(DateTimeField()))
     bucket = Func(F("happened_at"), edges, function="width_bucket", output_field=IntegerField())
-    numbered = rows.order_by().annotate(bucket=bucket).values("bucket")
-    found = dict(numbered.annotate(number=Count("pk")).values_list("bucket", "number"))
-    counts = [found.get(position, 0) for position in range(1, len(starts) + 1)]
-    return Course(starts, counts, period.step(48))
+    numbered = occurrences(failure, period, chosen).order_by().annotate(bucket=bucket)
+    counted = numbered.values("bucket").annotate(number=Count("pk"))
+    found = dict(counted.values_list("bucket", "number"))
+    return Course(starts, [found.get(at, 0) for at in range(1, len(starts) + 1)], step)
+
+
+def people(failure: Failure, period: TimeRange, chosen: Mapping[str, str]) -> People:
+    """Who were hit in the period, as far as they have names.
+
+    For all occurrences from when each was first and last seen. That leaves open whether those
+    hit before the period and after it were hit in it: then the occurrences say it, if they can
+    soon.
+    """
+
+    def count() -> int:
+        named = occurrences(failure, period, chosen).exclude(person="").order_by()
+        return int(named.aggregate(number=Count("person", distinct=True))["number"])
+
+    if chosen:
+        return People(count())
+    around = Q(first_seen_at__lt=period.start, last_seen_at__gte=period.end)
+    seen = failure.affected_people.during(period).aggregate(
+        number=Count("pk"), unsure=Count("pk", filter=around)
+    )
+    if not seen["unsure"]:
+        return People(seen["number"])
+    exact = within(_PATIENCE_MS, count)
+    return People(seen["number"], is_most=True) if exact is None else People(exact)
 
 
 def breakdowns(rows: QuerySet[Occurrence]) -> tuple[list[Breakdown], int]:
@@ -144,7 +177,7 @@ def in_common(breakdowns: Iterable[Breakdown], sampled: int) -> list[tuple[str, 
 def versions(failure: Failure) -> list[str]:
     """Of its newest occurrences, the newest version first."""
     newest = Occurrence.objects.filter(failure=failure).values_list("version", flat=True)
-    return sorted({one for one in newest[:_VERSION_SAMPLE] if one}, key=sort_key, reverse=True)[:20]
+    return sorted({one for one in newest[:_SAMPLE] if one}, key=sort_key, reverse=True)[:20]
 
 
 def since_resolved(failure: Failure) -> int:

@@ -1,6 +1,6 @@
 """Failures (groups of occurrences that share a cause), who they hit, and how they are triaged."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.conf import settings
@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 
+from portal.failures.hours import EACH, NUMBER, Pieces
 from portal.failures.kinds import Kind, kind_of
 from portal.timerange import TimeRange
 
@@ -57,8 +58,18 @@ class FailureQuerySet(models.QuerySet["Failure"]):
         return self.annotate(since_resolved=Coalesce(Subquery(since), 0))
 
     def by_reach(self, period: TimeRange) -> Self:
-        """Those first that hit most people in the period; what happened most often among equals."""
-        reach = RawSQL(_REACH, [period.start, period.end], ArrayField(models.BigIntegerField()))  # noqa: S611 - as below
+        """Those first that hit most people in the period; what happened most often among equals.
+
+        Of a failure that lies within the period whole, its totals say it; in more than a day,
+        equals are told apart by how often they happened in total: counting all would take long.
+        For a period in the past, see AffectedPerson.
+        """
+        start, end = period.start, period.end
+        is_long = period.span > _DAY
+        pieces = [] if is_long else Pieces.of(period).parameters
+        parameters = [start, end, start, end, start, end, *pieces]
+        statement = _LONG_REACH if is_long else _REACH
+        reach = RawSQL(statement, parameters, ArrayField(models.BigIntegerField()))  # noqa: S611 - as below
         return self.annotate(reach=reach).order_by("-reach", "-last_seen_at", "-id")
 
     def matching(self, text: str) -> Self:
@@ -72,37 +83,49 @@ class FailureQuerySet(models.QuerySet["Failure"]):
 
     def with_trend(self, period: TimeRange, most: int = 24) -> Self:
         """Annotate ``trend``: occurrences in each of at most so many buckets of the period."""
-        starts = period.buckets(most)
+        starts, pieces = period.buckets(most), Pieces.of(period, period.step(most))
+        parameters = [starts, *pieces.parameters, len(starts)]
         return self.annotate(
             trend=RawSQL(  # noqa: S611 - a constant statement; the moments are parameters
-                _TREND, [starts, period.start, period.end, len(starts)], ArrayField(_COUNT)
+                _TREND, parameters, ArrayField(_COUNT)
             )
         )
 
 
 _COUNT = models.IntegerField()
+_DAY = timedelta(days=1)
 # People nobody knows by name count as one, so that they still weigh something.
-_REACH = """
-    (
-        SELECT ARRAY[count(DISTINCT person), count(*)]
-        FROM failures_occurrence
-        WHERE failure_id = failures_failure.id AND happened_at >= %s AND happened_at < %s
-    )
+_REACH_BY = """
+    CASE
+        WHEN failures_failure.last_seen_at < %s OR failures_failure.first_seen_at >= %s
+        THEN ARRAY[0, 0]::bigint[]
+        WHEN failures_failure.first_seen_at >= %s AND failures_failure.last_seen_at < %s
+        THEN ARRAY[greatest(failures_failure.people, 1), failures_failure.occurrences]
+        ELSE (
+            SELECT ARRAY[greatest(hit.people, 1), counted.number]
+            FROM (
+                SELECT count(*) AS people FROM failures_affectedperson
+                WHERE failure_id = failures_failure.id
+                    AND last_seen_at >= %s AND first_seen_at < %s
+            ) AS hit, (SELECT (NUMBER)::bigint AS number) AS counted
+        )
+    END
 """
-_TREND = """
+_REACH = _REACH_BY.replace("NUMBER", NUMBER)
+_LONG_REACH = _REACH_BY.replace("NUMBER", "failures_failure.occurrences")
+_TREND = f"""
     ARRAY(
         SELECT coalesce(counted.number, 0)
         FROM (
-            SELECT width_bucket(happened_at, %s::timestamptz[]) AS bucket,
-                   count(*)::integer AS number
-            FROM failures_occurrence
-            WHERE failure_id = failures_failure.id AND happened_at >= %s AND happened_at < %s
+            SELECT width_bucket(piece.at, %s::timestamptz[]) AS bucket,
+                   sum(piece.number)::integer AS number
+            FROM ({EACH}) AS piece
             GROUP BY 1
         ) AS counted
         RIGHT JOIN generate_series(1, %s) AS buckets (bucket) USING (bucket)
         ORDER BY bucket
     )
-"""
+"""  # noqa: S608 - of constants
 
 
 class Failure(models.Model):
@@ -255,23 +278,72 @@ class Occurrence(models.Model):
         return f"{self.happened_at:%Y-%m-%d %H:%M:%S} {self.person}".rstrip()
 
 
+class AffectedPersonQuerySet(models.QuerySet["AffectedPerson"]):
+    def during(self, period: TimeRange) -> Self:
+        return self.filter(last_seen_at__gte=period.start, first_seen_at__lt=period.end)
+
+
 class AffectedPerson(models.Model):
-    """Somebody whom the failure hit at least once. Rows here make the number of people exact."""
+    """Somebody whom the failure hit at least once. Rows here make the number of people exact.
+
+    ``during(period)`` is exact for a period that reaches to now, as all but a person's own do.
+    Of one in the past it also has those who were hit before it and after it, and perhaps not in
+    it: at least as many as there were. Nor does it leave out those whose occurrences retention
+    has taken.
+    """
 
     failure = models.ForeignKey(
         Failure, models.CASCADE, related_name="affected_people", db_index=False
     )
     person = models.CharField(max_length=200)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+
+    objects = AffectedPersonQuerySet.as_manager()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["failure", "person"], name="failures_affectedperson_once"
             ),
+            models.CheckConstraint(
+                condition=Q(first_seen_at__lte=F("last_seen_at")),
+                name="failures_affectedperson_seen_in_order",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["failure", "last_seen_at"],
+                include=["first_seen_at"],
+                name="failures_affectedperson_seen",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.person
+
+
+class OccurrenceHour(models.Model):
+    """How often the failure happened in an hour (UTC), so that long times are soon counted.
+
+    Retention takes hours and occurrences before the same midnight.
+    """
+
+    failure = models.ForeignKey(Failure, models.CASCADE, related_name="hours", db_index=False)
+    hour = models.DateTimeField()
+    number = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            # With the number, so that counting reads this index alone.
+            models.UniqueConstraint(
+                fields=["failure", "hour"], include=["number"], name="failures_occurrencehour_once"
+            ),
+        ]
+        indexes = [BrinIndex(fields=["hour"], name="failures_occurrencehour_hour")]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}: {self.number}"
 
 
 class Action(models.TextChoices):

@@ -27,6 +27,7 @@ from portal.timerange import TimeRange
 PAGE_SIZE = 50
 _HISTORY = 200
 _MOST_TAGS = 8
+_MOST_CHOICES = 200
 
 
 def failures_page(request: HttpRequest) -> HttpResponse:
@@ -35,9 +36,13 @@ def failures_page(request: HttpRequest) -> HttpResponse:
     chosen = Selection.of(request.GET)
     counts = chosen.counts(user, now)
     first = (chosen.page - 1) * PAGE_SIZE
-    rows = chosen.in_order(chosen.failures(user, now), period)
-    rows = rows.select_related("owner").with_trend(period).with_since_resolved()
-    shown = list(rows[first : first + PAGE_SIZE])
+    order = chosen.in_order(chosen.failures(user, now), period).values_list("pk", flat=True)
+    keys = list(order[first : first + PAGE_SIZE])
+    # Apart, so that no more is counted than what the page shows.
+    rows = Failure.objects.select_related("owner").with_trend(period).with_since_resolved()
+    found = rows.in_bulk(keys)
+    shown = [found[key] for key in keys if key in found]
+    kinds, versions = _kinds_and_versions()
     return render_page(
         request,
         "failures/list.html",
@@ -52,8 +57,8 @@ def failures_page(request: HttpRequest) -> HttpResponse:
         sort_urls={sort: chosen.url(period, sort=sort) for sort in SORTS},
         chips=chosen.chips(period),
         clear_url=chosen.url(period, **dict.fromkeys(chosen.filters(), "")),
-        kinds=[(slug, kind_of(slug).label) for slug in _distinct("kind")],
-        versions=_distinct("last_version"),
+        kinds=[(slug, kind_of(slug).label) for slug in kinds],
+        versions=versions,
         owners=OWNERS,
         pager=_pager(chosen, period, len(shown), counts[chosen.tab]),
         mutes=MUTES,
@@ -63,9 +68,11 @@ def failures_page(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _distinct(column: str) -> list[str]:
-    values = Failure.objects.order_by(column).values_list(column, flat=True).distinct()
-    return [value for value in values[:200] if value]
+def _kinds_and_versions() -> tuple[list[str], list[str]]:
+    """What the list can be filtered by."""
+    pairs = list(Failure.objects.order_by().values_list("kind", "last_version").distinct())
+    kinds, versions = {kind for kind, _ in pairs}, {version for _, version in pairs if version}
+    return sorted(kinds)[:_MOST_CHOICES], sorted(versions)[:_MOST_CHOICES]
 
 
 def _pager(chosen: Selection, period: TimeRange, shown: int, total: int) -> Pager:
@@ -85,8 +92,8 @@ def failure_page(request: HttpRequest, pk: int) -> HttpResponse:
     user, period = cast(User, request.user), TimeRange.of(request)
     tags = _chosen_tags(request.GET)
     rows = evidence.occurrences(failure, period, tags)
-    number, people = evidence.count(rows)
-    course = evidence.course(rows, period)
+    course = evidence.course(failure, period, tags)
+    number, people = course.number, evidence.people(failure, period, tags)
     breakdowns, sampled = evidence.breakdowns(rows)
     newest = evidence.page(rows, request.GET.get("after", ""))
     link = failure.about.occurrences_url
@@ -96,7 +103,8 @@ def failure_page(request: HttpRequest, pk: int) -> HttpResponse:
         title=failure.title,
         failure=failure,
         number=number,
-        people=people,
+        people=people.number,
+        people_note=f"At most, {period.label}" if people.is_most else period.label,
         course=course,
         common=evidence.in_common([one for one in breakdowns if one.name not in tags], sampled),
         since_resolved=evidence.since_resolved(failure),

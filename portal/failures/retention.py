@@ -5,8 +5,19 @@ from datetime import datetime
 
 from django.db import transaction
 
+from portal.failures.hours import hour_of
 from portal.failures.models import Failure, FailureQuerySet, State
 from portal.retention import Amount, DataClass, Rows, register
+
+
+class Hours(Rows):
+    """Whole ones: an hour that is not over before then keeps its number."""
+
+    def due(self, before: datetime, *, most: int | None = None) -> Amount:
+        return super().due(hour_of(before), most=most)
+
+    def purge(self, before: datetime) -> Iterator[Amount]:
+        return super().purge(hour_of(before))
 
 
 class ResolvedFailures:
@@ -55,7 +66,11 @@ OCCURRENCES = DataClass(
     "Occurrences of failures",
     "When a failure happened, and to whom. Failures keep their totals; resolved ones go when they "
     "have not been seen for as long.",
-    [Rows("failures_occurrence", "happened_at"), ResolvedFailures()],
+    [
+        Rows("failures_occurrence", "happened_at"),
+        Hours("failures_occurrencehour", "hour"),
+        ResolvedFailures(),
+    ],
     setting="RETENTION_FAILURES_DAYS",
     order=50,
 )

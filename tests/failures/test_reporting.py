@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase as HypothesisTestCase
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from portal.failures.models import AffectedPerson, Failure, Occurrence, State, TriageNote
+from portal.failures.models import (
+    AffectedPerson,
+    Failure,
+    Occurrence,
+    OccurrenceHour,
+    State,
+    TriageNote,
+)
 from portal.failures.services import Sighting, report
 from tests.failures.factories import NOON, make_failure, make_sighting, minutes
 
@@ -299,7 +306,14 @@ def picture() -> dict[str, Any]:
     return {
         "failures": sorted(failures),
         "keys": sorted(Occurrence.objects.values_list("key", "failure__fingerprint")),
-        "people": sorted(AffectedPerson.objects.values_list("failure__fingerprint", "person")),
+        "people": sorted(
+            AffectedPerson.objects.values_list(
+                "failure__fingerprint", "person", "first_seen_at", "last_seen_at"
+            )
+        ),
+        "hours": sorted(
+            OccurrenceHour.objects.values_list("failure__fingerprint", "hour", "number")
+        ),
         "notes": sorted(TriageNote.objects.values_list("failure__fingerprint", "action")),
     }
 

@@ -39,6 +39,7 @@ def test_writers_of_the_same_failures_neither_block_each_other_nor_count_twice()
     for failure in Failure.objects.all():
         assert failure.occurrences == failure.occurrence_set.count() == 30
         assert failure.people == failure.affected_people.count() == 11
+        assert sum(failure.hours.values_list("number", flat=True)) == 30
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,8 +1,8 @@
 """Fold sightings into failures: in bulk, in any order, any number of times."""
 
 import json
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Count
 
+from portal.failures.hours import hour_of
 from portal.failures.kinds import kind_of
 from portal.failures.models import Action, Failure, Occurrence, State, TriageNote
 from portal.failures.sightings import Sighting
@@ -60,7 +61,7 @@ def report(sightings: Iterable[Sighting]) -> int:
     failures = _lock_failures(stored, groups)
     folds = _store_occurrences(stored, {key: failures[groups[key]] for key in stored})
     if folds:  # another writer may have stored them all while this one waited for its locks
-        _store_people(folds)
+        _store_summaries(folds)
         _update_failures(folds)
         _note_regressions(folds)
     return sum(len(fold.new) for fold in folds.values())
@@ -169,26 +170,45 @@ _INSERT_OCCURRENCES = """
 """
 
 
-def _store_people(folds: dict[int, _Fold]) -> None:
-    pairs = sorted(
-        {
-            (pk, item.person)
-            for pk, fold in folds.items()
-            for item in fold.new.values()
-            if item.person
-        }
-    )
+def _store_summaries(folds: dict[int, _Fold]) -> None:
+    """Who was hit from when to when, and how often in each hour."""
+    moments: dict[tuple[int, str], list[datetime]] = defaultdict(list)
+    hours: Counter[tuple[int, datetime]] = Counter()
+    for pk, fold in folds.items():
+        for item in fold.new.values():
+            hours[pk, hour_of(item.happened_at)] += 1
+            if item.person:
+                moments[pk, item.person].append(item.happened_at)
+    people = [(pk, name, min(seen), max(seen)) for (pk, name), seen in sorted(moments.items())]
+    numbers = [(pk, hour, number) for (pk, hour), number in sorted(hours.items())]
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT_PEOPLE, [[pk for pk, _ in pairs], [name for _, name in pairs]])
+        cursor.execute(_INSERT_SUMMARIES, [*_columns(numbers, 3), *_columns(people, 4)])
         for (pk,) in cursor.fetchall():
             folds[pk].people += 1
 
 
-_INSERT_PEOPLE = """
-    INSERT INTO failures_affectedperson (failure_id, person)
-    SELECT * FROM unnest(%s::bigint[], %s::text[])
-    ON CONFLICT (failure_id, person) DO NOTHING
-    RETURNING failure_id
+def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    return [[row[position] for row in rows] for position in range(width)]
+
+
+# A row that was there before has an xmax: this statement's own lock on it.
+_INSERT_SUMMARIES = """
+    WITH counted AS (
+        INSERT INTO failures_occurrencehour AS hour (failure_id, hour, number)
+        SELECT * FROM unnest(%s::bigint[], %s::timestamptz[], %s::int[])
+        ON CONFLICT (failure_id, hour) DO UPDATE SET number = hour.number + excluded.number
+    ), seen AS (
+        INSERT INTO failures_affectedperson AS known
+            (failure_id, person, first_seen_at, last_seen_at)
+        SELECT * FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+        ON CONFLICT (failure_id, person) DO UPDATE
+        SET first_seen_at = least(known.first_seen_at, excluded.first_seen_at),
+            last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at)
+        WHERE known.first_seen_at > excluded.first_seen_at
+            OR known.last_seen_at < excluded.last_seen_at
+        RETURNING failure_id, xmax = 0 AS is_new
+    )
+    SELECT failure_id FROM seen WHERE is_new
 """
 
 
