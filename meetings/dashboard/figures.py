@@ -17,7 +17,8 @@ from meetings.dashboard.shapes import (
 )
 from meetings.rollups import reading, troubles
 from meetings.rollups.cover import BUCKET, EPOCH, LEVELS, Stretch
-from meetings.rollups.reading import Figure, Row
+from meetings.rollups.reading import Row
+from meetings.rollups.statement import Figure
 from meetings.rollups.troubles import Other
 from portal.timerange import TimeRange
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.system.loading import Load
-from tests.system.test_kill9 import (
+from tests.system.killing import (
     assert_each_acknowledged_event_is_there_once,
+    kill_and_restart,
     stop_immediately,
 )
+from tests.system.loading import Load
 from tests.world.cloud import Cloud
-from tests.world.portals import Portal, free_port, wait_for
-from tests.world.visits import dice
+from tests.world.portals import Portal, wait_for
 
 
 @pytest.fixture
@@ -42,34 +42,11 @@ def wait_until_taken_in(portal: Portal, cloud: Cloud) -> None:
     portal.wait_until_drained(seconds=60)
 
 
-def kill_and_restart(portal: Portal, cloud: Cloud, *, cycles: int) -> Load:
-    """Kill one of two web processes and one of two drains, each with its intakes, in each cycle."""
-    random = dice(cycles)
-    key = portal.ingest_key()
-    ports = [portal.port, free_port()]
-    webs = {port: portal.begin_web(port) for port in ports}
-    drains = [portal.start_drain(), portal.start_drain()]
-    with Load([f"http://127.0.0.1:{port}/ingest/{key}" for port in ports]) as load:
-        for number in range(cycles):
-            port = ports[number % 2]
-            portal.wait_for_web(webs[port], port)
-            enough = len(load.acknowledged) + 10
-            wait_for(lambda: len(load.acknowledged) >= enough, seconds=40, what="answers")  # noqa: B023
-            time.sleep(random.uniform(0, 0.1))
-            portal.kill(webs[port])
-            webs[port] = portal.begin_web(port)
-            portal.kill(drains[number % 2])
-            drains[number % 2] = portal.start_drain()
-        for port in ports:
-            portal.wait_for_web(webs[port], port)
-    wait_until_taken_in(portal, cloud)
-    return load
-
-
 def test_10_kills_of_doors_and_drains_lose_nothing_and_double_nothing(
     portal: Portal, cloud: Cloud
 ) -> None:
-    load = kill_and_restart(portal, cloud, cycles=10)
+    load = kill_and_restart(portal, cycles=10)
+    wait_until_taken_in(portal, cloud)
 
     print(f"10 cycles: {len(load.acknowledged)} acknowledged, {load.broken} cut")  # noqa: T201
     assert len(load.acknowledged) >= 100
@@ -81,7 +58,8 @@ def test_10_kills_of_doors_and_drains_lose_nothing_and_double_nothing(
 def test_100_kills_of_doors_and_drains_lose_nothing_and_double_nothing(
     portal: Portal, cloud: Cloud
 ) -> None:
-    load = kill_and_restart(portal, cloud, cycles=100)
+    load = kill_and_restart(portal, cycles=100)
+    wait_until_taken_in(portal, cloud)
 
     print(f"100 cycles: {len(load.acknowledged)} acknowledged, {load.broken} cut")  # noqa: T201
     assert_each_acknowledged_event_is_there_once(portal, load)
